@@ -1,0 +1,9 @@
+//! GPU arithmetic on volumes, with its own truth.
+//!
+//! No files, no async, no DICOM: a volume comes in, numbers come out. `unsafe` lives in `vulkan.rs` only.
+
+pub mod region;
+pub mod volume;
+
+pub use region::Region;
+pub use volume::{Dimensions, Geometry, Volume};

@@ -1,0 +1,1 @@
+//! Real peers, synthetic patients and the promises to the user.
