@@ -1,0 +1,2 @@
+//! The demonstration: one calcium patient from scanner to screen.
+fn main() {}

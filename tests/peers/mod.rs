@@ -1,0 +1,1 @@
+//! Real peers around the box, each started, watched and stopped by a handle.
