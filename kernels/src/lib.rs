@@ -2,8 +2,12 @@
 //!
 //! No files, no async, no DICOM: a volume comes in, numbers come out. `unsafe` lives in `vulkan.rs` only.
 
+pub mod calcium;
+mod cpu;
+mod processor;
 pub mod region;
 pub mod volume;
 
+pub use processor::{AdapterReport, Processor, ProcessorError, ProcessorKind, Wish, survey};
 pub use region::Region;
 pub use volume::{Dimensions, Geometry, Volume};

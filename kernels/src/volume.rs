@@ -76,7 +76,11 @@ pub struct Volume {
 
 impl Volume {
     /// Checks lengths and spacings once, so that nothing later has to.
-    pub fn new(dimensions: Dimensions, geometry: Geometry, hounsfield: Vec<i16>) -> Result<Self, VolumeError> {
+    pub fn new(
+        dimensions: Dimensions,
+        geometry: Geometry,
+        hounsfield: Vec<i16>,
+    ) -> Result<Self, VolumeError> {
         if dimensions.is_empty() {
             return Err(VolumeError::Empty);
         }

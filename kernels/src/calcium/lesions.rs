@@ -1,0 +1,141 @@
+//! From slice lesions to the score and the list of 3-D lesions.
+
+use super::{Lesion, Run, Score, SliceLesion};
+use crate::Geometry;
+
+/// Thickness of the original protocol's slices, which the Agatston sum is scaled to.
+const AGATSTON_SLICE_MM: f64 = 3.0;
+
+/// What one pixel of a slice is worth.
+#[derive(Clone, Copy)]
+struct Units {
+    pixel_area_mm2: f64,
+    voxel_mm3: f64,
+    slice_scale: f64,
+}
+
+impl Units {
+    fn agatston(self, weighted_pixels: u64) -> f64 {
+        exact(weighted_pixels) * self.pixel_area_mm2 * self.slice_scale
+    }
+
+    fn volume_mm3(self, pixels: u64) -> f64 {
+        exact(pixels) * self.voxel_mm3
+    }
+}
+
+/// Counts of voxels stay far below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "no volume has 2^53 voxels")]
+fn exact(count: u64) -> f64 {
+    count as f64
+}
+
+/// Puts the areas and scores in and groups slice lesions (ordered by slice, then first pixel) that touch.
+pub(super) fn group(mut scored: Vec<SliceLesion>, geometry: &Geometry, fragments: u32) -> Score {
+    let units = Units {
+        pixel_area_mm2: geometry.pixel_area_mm2(),
+        voxel_mm3: geometry.pixel_area_mm2() * geometry.slice_increment_mm,
+        slice_scale: geometry.slice_increment_mm / AGATSTON_SLICE_MM,
+    };
+    for lesion in &mut scored {
+        lesion.area_mm2 = f64::from(lesion.pixels) * units.pixel_area_mm2;
+        lesion.agatston = units.agatston(weighted_pixels(lesion));
+    }
+    // The sums are integers and become a number once, so their order cannot change it.
+    let agatston = units.agatston(scored.iter().map(weighted_pixels).sum());
+    let volume_mm3 = units.volume_mm3(scored.iter().map(|lesion| u64::from(lesion.pixels)).sum());
+
+    let groups = touching(&scored);
+    let mut slices: Vec<Vec<SliceLesion>> = vec![Vec::new(); scored.len()];
+    for (lesion, group) in scored.into_iter().zip(groups) {
+        slices[group].push(lesion);
+    }
+    let mut lesions: Vec<Lesion> =
+        slices.into_iter().filter(|slices| !slices.is_empty()).map(|slices| lesion(slices, units)).collect();
+    // Stable: equals stay in the order of their first pixel.
+    lesions.sort_by(|a, b| b.agatston.total_cmp(&a.agatston));
+    Score { agatston, volume_mm3, lesions, fragments }
+}
+
+fn weighted_pixels(lesion: &SliceLesion) -> u64 {
+    u64::from(lesion.weight) * u64::from(lesion.pixels)
+}
+
+fn lesion(slices: Vec<SliceLesion>, units: Units) -> Lesion {
+    let pixels: u64 = slices.iter().map(|slice| u64::from(slice.pixels)).sum();
+    // Twice the sums of column, row and slice numbers: the middle of a run may lie between two columns.
+    let mut doubled = [0_u64; 3];
+    for slice in &slices {
+        for run in &slice.runs {
+            let length = u64::from(run.length);
+            doubled[0] += length * (2 * u64::from(run.first_column) + length - 1);
+            doubled[1] += length * 2 * u64::from(run.row);
+            doubled[2] += length * 2 * u64::from(slice.slice);
+        }
+    }
+    Lesion {
+        agatston: units.agatston(slices.iter().map(weighted_pixels).sum()),
+        volume_mm3: units.volume_mm3(pixels),
+        peak_hu: slices.iter().map(|slice| slice.peak_hu).max().expect("a lesion has at least one slice"),
+        center_voxel: doubled.map(|sum| exact(sum) / 2.0 / exact(pixels)),
+        slices,
+    }
+}
+
+/// For each slice lesion the index of the first one of its group.
+fn touching(scored: &[SliceLesion]) -> Vec<usize> {
+    let mut parents: Vec<usize> = (0..scored.len()).collect();
+    let of_slices: Vec<(u32, Vec<(Run, usize)>)> = runs_by_slice(scored);
+    for pair in of_slices.windows(2) {
+        let [(below, lower), (above, upper)] = pair else { continue };
+        if below + 1 != *above {
+            continue;
+        }
+        for (run, lesion) in lower {
+            for row in run.row.saturating_sub(1)..=run.row + 1 {
+                for (_, other) in near_runs(upper, row, run) {
+                    union(&mut parents, *lesion, *other);
+                }
+            }
+        }
+    }
+    (0..scored.len()).map(|lesion| find(&mut parents, lesion)).collect()
+}
+
+/// All runs of each slice with their lesion, row by row.
+fn runs_by_slice(scored: &[SliceLesion]) -> Vec<(u32, Vec<(Run, usize)>)> {
+    let mut of_slices: Vec<(u32, Vec<(Run, usize)>)> = Vec::new();
+    for (index, lesion) in scored.iter().enumerate() {
+        if of_slices.last().is_none_or(|(slice, _)| *slice != lesion.slice) {
+            of_slices.push((lesion.slice, Vec::new()));
+        }
+        let (_, runs) = of_slices.last_mut().expect("one was pushed if there was none");
+        runs.extend(lesion.runs.iter().map(|&run| (run, index)));
+    }
+    for (_, runs) in &mut of_slices {
+        runs.sort_unstable();
+    }
+    of_slices
+}
+
+/// The runs of `row` among `sorted` whose columns overlap or neighbour those of `run`.
+fn near_runs<'a>(sorted: &'a [(Run, usize)], row: u32, run: &Run) -> impl Iterator<Item = &'a (Run, usize)> {
+    let (first, end) = (run.first_column, run.first_column + run.length);
+    let from =
+        sorted.partition_point(|(other, _)| (other.row, other.first_column + other.length) < (row, first));
+    sorted[from..].iter().take_while(move |(other, _)| other.row == row && other.first_column <= end)
+}
+
+fn find(parents: &mut [usize], mut lesion: usize) -> usize {
+    while parents[lesion] != lesion {
+        parents[lesion] = parents[parents[lesion]];
+        lesion = parents[lesion];
+    }
+    lesion
+}
+
+/// The lower index becomes the root, so a group is named by its first slice lesion.
+fn union(parents: &mut [usize], a: usize, b: usize) {
+    let (a, b) = (find(parents, a), find(parents, b));
+    parents[a.max(b)] = a.min(b);
+}

@@ -1,0 +1,148 @@
+//! Twin of the `calcium_*` kernels: runs of each row, joined by union-find, one slice per task.
+
+use rayon::prelude::*;
+
+use crate::calcium::{Component, Slab};
+
+/// Components of the slab, ordered.
+pub(crate) fn components(slab: &Slab<'_>, threshold_hu: i16) -> Vec<Component> {
+    let dimensions = slab.volume.dimensions();
+    let words_per_slice = slab.region.words_per_row() as usize * dimensions.rows as usize;
+    let slices = slab.hounsfield().par_chunks_exact(dimensions.slice_len());
+    let regions = slab.region_words().par_chunks_exact(words_per_slice);
+    let of_slices: Vec<Vec<Component>> = (slab.first_slice..slab.first_slice + slab.slices)
+        .into_par_iter()
+        .zip(slices.zip(regions))
+        .map(|(slice, (hounsfield, region_words))| {
+            let mut labelling = Labelling::default();
+            let rows = hounsfield.chunks_exact(dimensions.columns as usize);
+            for (row, region_row) in rows.zip(region_words.chunks_exact(slab.region.words_per_row() as usize))
+            {
+                labelling.add_row(row, region_row, threshold_hu);
+            }
+            labelling.components(slice)
+        })
+        .collect();
+    of_slices.concat()
+}
+
+/// A run of foreground pixels: columns `first..end` of a row.
+#[derive(Clone, Copy)]
+struct Run {
+    row: u32,
+    first: u32,
+    end: u32,
+    peak_hu: i16,
+    hounsfield_sum: i64,
+}
+
+/// Runs of one slice in raster order, and a forest over them in which a parent never comes after its child.
+#[derive(Default)]
+struct Labelling {
+    runs: Vec<Run>,
+    parents: Vec<u32>,
+    /// Where the runs of the last row begin.
+    last_row: usize,
+    rows: u32,
+}
+
+impl Labelling {
+    fn add_row(&mut self, hounsfield: &[i16], region_row: &[u32], threshold_hu: i16) {
+        let above = self.last_row..self.runs.len();
+        self.last_row = self.runs.len();
+        let mut word_first = 0_u32;
+        for (pixels, &region_word) in hounsfield.chunks(32).zip(region_row) {
+            let mut mask = if region_word == 0 { 0 } else { foreground(pixels, threshold_hu) & region_word };
+            while mask != 0 {
+                let first = mask.trailing_zeros();
+                let length = (mask >> first).trailing_ones();
+                self.add_piece(word_first + first, &pixels[first as usize..][..length as usize]);
+                mask &= u32::MAX.checked_shl(first + length).unwrap_or(0);
+            }
+            word_first += 32;
+        }
+        self.join(above);
+        self.rows += 1;
+    }
+
+    /// Pixels of one word; they prolong the last run where that ended just before.
+    fn add_piece(&mut self, first: u32, hounsfield: &[i16]) {
+        let peak_hu = hounsfield.iter().copied().max().expect("a piece has at least one pixel");
+        let hounsfield_sum = hounsfield.iter().map(|&hu| i64::from(hu)).sum();
+        let end = first + u32::try_from(hounsfield.len()).expect("a word has 32 pixels");
+        let continues =
+            self.runs.len() > self.last_row && self.runs.last().is_some_and(|run| run.end == first);
+        if let Some(run) = self.runs.last_mut().filter(|_| continues) {
+            run.end = end;
+            run.peak_hu = run.peak_hu.max(peak_hu);
+            run.hounsfield_sum += hounsfield_sum;
+        } else {
+            self.parents.push(index_u32(self.runs.len()));
+            self.runs.push(Run { row: self.rows, first, end, peak_hu, hounsfield_sum });
+        }
+    }
+
+    /// Joins each run of the last row with those of the row above that it touches, corners included.
+    fn join(&mut self, mut above: std::ops::Range<usize>) {
+        for below in self.last_row..self.runs.len() {
+            let Run { first, end, .. } = self.runs[below];
+            while above.start < above.end && self.runs[above.start].end < first {
+                above.start += 1;
+            }
+            let mut other = above.start;
+            while other < above.end && self.runs[other].first <= end {
+                self.union(index_u32(other), index_u32(below));
+                other += 1;
+            }
+        }
+    }
+
+    fn find(&mut self, mut run: u32) -> u32 {
+        while self.parents[run as usize] != run {
+            let grandparent = self.parents[self.parents[run as usize] as usize];
+            self.parents[run as usize] = grandparent;
+            run = grandparent;
+        }
+        run
+    }
+
+    fn union(&mut self, a: u32, b: u32) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.parents[a.max(b) as usize] = a.min(b);
+    }
+
+    /// The root of a component is its first run, so components come out in raster order.
+    fn components(mut self, slice: u32) -> Vec<Component> {
+        let mut components: Vec<Component> = Vec::new();
+        let mut component_of_run = vec![0_usize; self.runs.len()];
+        for index in 0..self.runs.len() {
+            let run = self.runs[index];
+            let root = self.find(index_u32(index)) as usize;
+            if root == index {
+                component_of_run[index] = components.len();
+                components.push(Component {
+                    slice,
+                    row: run.row,
+                    column: run.first,
+                    pixels: 0,
+                    peak_hu: i16::MIN,
+                    hounsfield_sum: 0,
+                });
+            }
+            let component = &mut components[component_of_run[root]];
+            component.pixels += run.end - run.first;
+            component.peak_hu = component.peak_hu.max(run.peak_hu);
+            component.hounsfield_sum += run.hounsfield_sum;
+        }
+        components
+    }
+}
+
+/// Bit `i` says whether pixel `i` is at or over the threshold.
+fn foreground(pixels: &[i16], threshold_hu: i16) -> u32 {
+    pixels.iter().rev().fold(0, |mask, &hu| mask << 1 | u32::from(hu >= threshold_hu))
+}
+
+fn index_u32(run: usize) -> u32 {
+    u32::try_from(run).expect("a slice has at most 2^24 pixels")
+}
