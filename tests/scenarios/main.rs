@@ -1,1 +1,3 @@
-//! One file per promise to the user.
+//! One file per promise to the user, all modules of one target.
+
+mod peers_can_be_trusted;
