@@ -1,1 +1,11 @@
-//! Who this box is.
+//! Who this box is and where it stands.
+//!
+//! The only reader of the site file and of keys. Everything the rooms may know arrives as plain values:
+//! each room gets its own struct, nobody gets the path. Does not open sockets, does not know DICOM.
+
+pub mod identity;
+pub mod lab;
+pub mod site;
+
+pub use identity::Identity;
+pub use site::Site;

@@ -1,1 +1,45 @@
-fn main() {}
+//! `sidelight-provision`: makes the site a box lives in.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use sidelight_provisioning::{Site, lab};
+
+#[derive(Parser)]
+#[command(version, about = "Makes and checks the site a Sidelight box lives in")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write a loopback site for trying and testing: DIR/site.toml, keys and data under DIR
+    Lab {
+        dir: PathBuf,
+        /// Broker on loopback, mqtt://127.0.0.1:PORT; none without this
+        #[arg(long)]
+        mqtt: Option<String>,
+        /// Where kernels run
+        #[arg(long, default_value = "auto", value_parser = ["auto", "gpu", "twin"])]
+        processor: String,
+    },
+    /// Check a site file and say what is wrong with it
+    Check { site: PathBuf },
+}
+
+#[expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Lab { dir, mqtt, processor } => {
+            let path = lab::write(&dir, &lab::Wishes { mqtt, processor })?;
+            Site::read(&path)?;
+            println!("{}", path.display());
+        }
+        Command::Check { site } => {
+            Site::read(&site)?;
+            println!("{}: good", site.display());
+        }
+    }
+    Ok(())
+}

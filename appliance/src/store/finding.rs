@@ -1,0 +1,151 @@
+//! What an analysis found, as one document: the viewer, MQTT and (later) the DICOM results read the same one.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::uid::{SeriesUid, StudyUid};
+
+/// How far a finding may be trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingState {
+    /// The study may still grow.
+    Provisional,
+    /// The study is complete; nobody has reviewed the finding.
+    Preliminary,
+    /// A reader agreed.
+    Confirmed,
+    /// A reader disagreed.
+    Rejected,
+    /// A later finding, or a larger study, took its place.
+    Superseded,
+    /// It could not be computed; `reason` says why.
+    Failed,
+    /// The analysis does not apply to this series; `reason` says why.
+    NotApplicable,
+}
+
+impl FindingState {
+    /// Whether this is still what the box says about the series.
+    pub fn is_current(self) -> bool {
+        !matches!(self, Self::Superseded | Self::Rejected)
+    }
+}
+
+/// Which program computed it, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Algorithm {
+    pub name: String,
+    pub version: String,
+    /// `gpu: <name>` or `twin: <name>`.
+    pub processor: String,
+}
+
+/// Which voxels were looked at.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Scope {
+    /// The box chose; `rule` says how and where that fails.
+    Automatic { rule: String },
+    /// A person drew it.
+    Region { shape: Shape, reader: String },
+}
+
+/// A region drawn on a stack. Pixel centres are at whole coordinates; slices count from 0, both ends included.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "shape", rename_all = "snake_case")]
+pub enum Shape {
+    Circle { center_px: [f64; 2], radius_px: f64, first_slice: u32, last_slice: u32 },
+    /// Even-odd rule on pixel centres.
+    Polygon { points_px: Vec<[f64; 2]>, first_slice: u32, last_slice: u32 },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Measurement {
+    pub name: String,
+    pub value: f64,
+    /// UCUM.
+    pub unit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Category {
+    pub scheme: String,
+    pub text: String,
+    pub provisional: bool,
+}
+
+/// Something a reader must know before using the numbers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Warning {
+    pub code: String,
+    pub text: String,
+}
+
+/// One lesion, grouped over slices for listing only; the score is made per slice.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Lesion {
+    pub number: u32,
+    pub peak_hu: i32,
+    pub volume_mm3: f64,
+    pub agatston: f64,
+    /// Column, row, slice.
+    pub center_px: [f64; 3],
+    pub slices: Vec<LesionSlice>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LesionSlice {
+    pub slice: u32,
+    pub area_mm2: f64,
+    pub peak_hu: i32,
+    pub weight: u32,
+    pub agatston: f64,
+    /// Row, first column, length in pixels.
+    pub runs: Vec<[u32; 3]>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Finding {
+    pub id: String,
+    #[schema(value_type = String)]
+    pub study_uid: StudyUid,
+    #[schema(value_type = String)]
+    pub series_uid: SeriesUid,
+    /// `calcium`.
+    pub kind: String,
+    pub title: String,
+    pub state: FindingState,
+    /// How the numbers must be introduced wherever they are shown.
+    pub label: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub algorithm: Algorithm,
+    pub scope: Scope,
+    /// Why nothing ran, or what failed.
+    pub reason: Option<String>,
+    pub measurements: Vec<Measurement>,
+    pub category: Option<Category>,
+    pub warnings: Vec<Warning>,
+    pub lesions: Vec<Lesion>,
+    /// The list was cut; the sums count everything.
+    pub lesions_truncated: bool,
+    pub reviewer: Option<String>,
+    pub reviewed_at: Option<String>,
+    pub superseded_by: Option<String>,
+    pub superseded_reason: Option<String>,
+    /// How many instances the study had when this was computed.
+    pub study_instances: u64,
+}
+
+impl Finding {
+    /// The value of a measurement by its name.
+    pub fn measurement(&self, name: &str) -> Option<f64> {
+        self.measurements.iter().find(|measurement| measurement.name == name).map(|found| found.value)
+    }
+
+    /// Whether a person drew the region.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self.scope, Scope::Region { .. })
+    }
+}

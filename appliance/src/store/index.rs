@@ -1,0 +1,230 @@
+//! The one door to sled: keys and small envelopes that can all be made again from files and journal.
+//!
+//! A commit is `flush` (sled writes its log with `sync_file_range`, which survives a kill but not a power cut)
+//! followed by `fdatasync` on our own handle of the same file. Concurrent commits share one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::StoreError;
+
+/// Changes when a record changes its shape: an index of another format is set aside and rebuilt.
+const FORMAT: u32 = 1;
+/// sled's own default is 1 GiB; the index of 100,000 instances takes about 100 MB on disk, its hot part far less.
+const CACHE_BYTES: u64 = 64 << 20;
+/// Above this sled moves a value to a file of its own and never gives the space back (research/fleet.md 4.2).
+const VALUE_BYTES_MAX: usize = 64 * 1024;
+
+/// The fixed set of trees; never one per study.
+#[derive(Clone, Copy, Debug)]
+pub enum Tree {
+    Study,
+    Series,
+    Instance,
+    /// Studies that analysis has not settled.
+    Open,
+    Finding,
+    Question,
+    Outbox,
+    /// Keys of promises ever made.
+    Promised,
+    Attempt,
+    Meta,
+}
+
+const TREES: [(Tree, &str); 10] = [
+    (Tree::Study, "study"),
+    (Tree::Series, "series"),
+    (Tree::Instance, "instance"),
+    (Tree::Open, "open"),
+    (Tree::Finding, "finding"),
+    (Tree::Question, "question"),
+    (Tree::Outbox, "outbox"),
+    (Tree::Promised, "promised"),
+    (Tree::Attempt, "attempt"),
+    (Tree::Meta, "meta"),
+];
+
+pub struct Index {
+    db: sled::Db,
+    trees: Vec<sled::Tree>,
+    /// Our own handle of sled's log, to fsync it.
+    log: File,
+    commits_asked: AtomicU64,
+    commits_done: Mutex<u64>,
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Index")
+    }
+}
+
+/// How the index came up.
+#[derive(Debug)]
+pub enum Opened {
+    Sound(Index),
+    /// It was missing, unreadable or of another format: this one is empty, the old one set aside.
+    Fresh(Index),
+}
+
+impl Index {
+    /// Opens the index; one that does not open is moved aside, never deleted, and an empty one takes its place.
+    pub fn open(path: &Path) -> Result<Opened, StoreError> {
+        if !path.exists() {
+            return Self::create(path).map(Opened::Fresh);
+        }
+        match Self::open_existing(path) {
+            Ok(index) if index.format() == Some(FORMAT) => return Ok(Opened::Sound(index)),
+            Ok(_) => tracing::warn!("the index has another format; rebuilding it"),
+            Err(error) => tracing::error!(%error, "the index does not open; setting it aside and rebuilding it"),
+        }
+        Self::set_aside(path)?;
+        Self::create(path).map(Opened::Fresh)
+    }
+
+    /// Moves an index out of the way under the first free name.
+    pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+        let aside = (1u32..)
+            .map(|number| path.with_extension(format!("aside-{number}")))
+            .find(|aside| !aside.exists())
+            .expect("there is always a next number");
+        std::fs::rename(path, &aside).map_err(StoreError::file("set aside", path))?;
+        Ok(aside)
+    }
+
+    fn create(path: &Path) -> Result<Self, StoreError> {
+        let index = Self::open_existing(path)?;
+        index.put(Tree::Meta, b"format", &FORMAT)?;
+        index.commit()?;
+        Ok(index)
+    }
+
+    fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let config = sled::Config::new()
+            .path(path)
+            .cache_capacity(CACHE_BYTES)
+            .mode(sled::Mode::HighThroughput)
+            .flush_every_ms(None);
+        // sled panics on some kinds of damage where it should return an error.
+        let db = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| config.open()))
+            .unwrap_or_else(|_| Err(sled::Error::ReportableBug("sled panicked while opening".into())))?;
+        let trees = TREES.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<_, _>>()?;
+        let log_path = path.join("db");
+        let log = File::open(&log_path).map_err(StoreError::file("open", &log_path))?;
+        Ok(Self { db, trees, log, commits_asked: AtomicU64::new(0), commits_done: Mutex::new(0) })
+    }
+
+    fn format(&self) -> Option<u32> {
+        self.get(Tree::Meta, b"format").ok().flatten()
+    }
+
+    /// Everything written before this call is durable when it returns.
+    pub fn commit(&self) -> Result<(), StoreError> {
+        let ticket = self.commits_asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut done = self.commits_done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *done >= ticket {
+            return Ok(());
+        }
+        // Every ticket drawn by now belongs to a write that has reached sled, so this flush covers it too.
+        let covered = self.commits_asked.load(Ordering::SeqCst);
+        self.db.flush()?;
+        self.log.sync_data().map_err(StoreError::file("sync", Path::new("index/db")))?;
+        *done = covered;
+        Ok(())
+    }
+
+    pub fn put(&self, tree: Tree, key: &[u8], value: &impl Serialize) -> Result<(), StoreError> {
+        let bytes =
+            serde_json::to_vec(value).map_err(|source| StoreError::Record { tree: name(tree), source })?;
+        if bytes.len() > VALUE_BYTES_MAX {
+            return Err(StoreError::TooLarge { what: name(tree), bytes: bytes.len(), limit: VALUE_BYTES_MAX });
+        }
+        self.tree(tree).insert(key, bytes)?;
+        Ok(())
+    }
+
+    pub fn get<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
+        self.tree(tree).get(key)?.map(|bytes| parse(tree, &bytes)).transpose()
+    }
+
+    pub fn contains(&self, tree: Tree, key: &[u8]) -> Result<bool, StoreError> {
+        Ok(self.tree(tree).contains_key(key)?)
+    }
+
+    pub fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
+        self.tree(tree).remove(key)?;
+        Ok(())
+    }
+
+    /// All records whose key begins with `prefix`, in key order.
+    pub fn list<T: DeserializeOwned>(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+        let each = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
+            let (key, value) = entry?;
+            Ok((key.to_vec(), parse(tree, &value)?))
+        };
+        self.tree(tree).scan_prefix(prefix).map(each).collect()
+    }
+
+    /// The first record in key order.
+    pub fn first<T: DeserializeOwned>(&self, tree: Tree) -> Result<Option<(Vec<u8>, T)>, StoreError> {
+        let Some((key, value)) = self.tree(tree).first()? else { return Ok(None) };
+        Ok(Some((key.to_vec(), parse(tree, &value)?)))
+    }
+
+    pub fn count(&self, tree: Tree) -> usize {
+        self.tree(tree).len()
+    }
+
+    fn tree(&self, tree: Tree) -> &sled::Tree {
+        &self.trees[tree as usize]
+    }
+}
+
+fn name(tree: Tree) -> &'static str {
+    TREES[tree as usize].1
+}
+
+fn parse<T: DeserializeOwned>(tree: Tree, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Record { tree: name(tree), source })
+}
+
+/// Parts joined by NUL, which no UID, name or number contains.
+pub fn key(parts: &[&str]) -> Vec<u8> {
+    parts.join("\0").into_bytes()
+}
+
+/// Key prefix of everything below `parts`.
+pub fn prefix(parts: &[&str]) -> Vec<u8> {
+    let mut bytes = key(parts);
+    bytes.push(0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trees_stand_at_their_own_number() {
+        for (position, (tree, _)) in TREES.iter().enumerate() {
+            assert_eq!(*tree as usize, position);
+        }
+    }
+
+    #[test]
+    fn an_index_that_does_not_open_is_set_aside_with_its_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        drop(Index::open(&path).unwrap());
+        std::fs::write(path.join("conf"), b"no configuration of sled's").unwrap();
+        assert!(matches!(Index::open(&path).unwrap(), Opened::Fresh(_)));
+        let aside = folder.path().join("index.aside-1").join("conf");
+        assert_eq!(std::fs::read(aside).unwrap(), b"no configuration of sled's");
+    }
+}

@@ -1,0 +1,123 @@
+//! What is true only while the box runs: who is sending, what is being computed, who wants to know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+
+use tokio::sync::broadcast;
+
+use crate::uid::StudyUid;
+
+/// A listener further behind than this is told to read everything again.
+const CHANGES_BEHIND_MAX: usize = 4096;
+
+/// Names one association while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AssociationId(pub u64);
+
+/// What a study's last association did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// An association that sent for this study is still open.
+    Now,
+    /// All of them ended, the last one by A-RELEASE: the sender was done.
+    Released,
+    /// The last one broke, or the box restarted since: nobody knows.
+    Unknown,
+}
+
+/// How far the work on a study is. `percent` where it can be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub state: ProgressState,
+    pub stage: String,
+    pub percent: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProgressState {
+    Waiting,
+    Queued,
+    Running,
+}
+
+#[derive(Debug)]
+pub struct Live {
+    inner: Mutex<Inner>,
+    changes: broadcast::Sender<StudyUid>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    open: BTreeMap<AssociationId, BTreeSet<StudyUid>>,
+    released: BTreeMap<StudyUid, bool>,
+    progress: BTreeMap<StudyUid, Progress>,
+}
+
+impl Live {
+    pub fn new() -> Self {
+        Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_BEHIND_MAX) }
+    }
+
+    /// An association sent something for a study.
+    pub fn receiving(&self, association: AssociationId, study: &StudyUid) {
+        self.lock().open.entry(association).or_default().insert(study.clone());
+    }
+
+    /// An association ended; its studies are told.
+    pub fn ended(&self, association: AssociationId, released: bool) {
+        let studies = {
+            let mut inner = self.lock();
+            let studies = inner.open.remove(&association).unwrap_or_default();
+            for study in &studies {
+                inner.released.insert(study.clone(), released);
+            }
+            studies
+        };
+        for study in &studies {
+            self.changed(study);
+        }
+    }
+
+    pub fn sending(&self, study: &StudyUid) -> Sending {
+        let inner = self.lock();
+        if inner.open.values().any(|studies| studies.contains(study)) {
+            return Sending::Now;
+        }
+        match inner.released.get(study) {
+            Some(true) => Sending::Released,
+            _ => Sending::Unknown,
+        }
+    }
+
+    /// Nothing left to wait for: forgets what was only needed to wait.
+    pub fn settled(&self, study: &StudyUid) {
+        let mut inner = self.lock();
+        inner.released.remove(study);
+        inner.progress.remove(study);
+    }
+
+    /// Tells listeners only where something changed.
+    pub fn set_progress(&self, study: &StudyUid, progress: Progress) {
+        let before = self.lock().progress.insert(study.clone(), progress.clone());
+        if before.as_ref() != Some(&progress) {
+            self.changed(study);
+        }
+    }
+
+    pub fn progress(&self, study: &StudyUid) -> Option<Progress> {
+        self.lock().progress.get(study).cloned()
+    }
+
+    pub fn changed(&self, study: &StudyUid) {
+        // Nobody listening is fine: whoever comes reads the store first.
+        let _ = self.changes.send(study.clone());
+    }
+
+    pub fn subscribe(&self) -> broadcast::Receiver<StudyUid> {
+        self.changes.subscribe()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

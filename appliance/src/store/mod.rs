@@ -1,0 +1,301 @@
+//! The store remembers studies, findings and promises to send; rooms meet here and nowhere else.
+//!
+//! Files are the truth, sled is the index and can be made again from them:
+//!
+//! ```text
+//! data/lock                                   one box at a time
+//! data/incoming/<n>.part                      bytes still arriving; emptied at every start
+//! data/studies/<study>/<series>/<sop>-<hash>.dcm
+//! data/studies/<study>/findings/<id>.json
+//! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
+//! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
+//! data/index/                                 sled
+//! ```
+//!
+//! Invariants: an object is acknowledged only after its bytes, its name and its index entry are durable, in this
+//! order. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
+//! one UID never overwrite each other. Channels carry wake-ups only.
+//!
+//! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
+//! is measured or what is sent; it never parses pixels.
+
+mod durable;
+mod error;
+pub mod finding;
+mod findings;
+mod index;
+mod journal;
+mod live;
+mod outbox;
+mod reconcile;
+pub mod records;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+pub use error::StoreError;
+pub use reconcile::hex;
+pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
+
+use crate::clock::Timestamp;
+use crate::part10::{FactsError, InstanceFacts};
+use crate::uid::{SeriesUid, StudyUid};
+use index::{Index, Opened, Tree, key, prefix};
+use journal::Journal;
+use records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
+
+/// An object whose bytes lie in `incoming/`, durable, hashed, under a name of ours.
+#[derive(Debug)]
+pub struct Arrived {
+    pub path: PathBuf,
+    /// SHA-256 of the data set without our header, hexadecimal.
+    pub sha256: String,
+    /// Length of the file, header included.
+    pub bytes: u64,
+}
+
+/// What became of an object that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Stored,
+    /// The very same bytes were here already.
+    Duplicate,
+    /// The UID was here already with other bytes: both are kept.
+    Conflict,
+}
+
+/// How the store came up, for the log and `doctor`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OpenReport {
+    pub rebuilt: bool,
+    pub instances_indexed: u64,
+    pub incoming_discarded: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    index: Index,
+    journal: Mutex<Journal>,
+    /// Guards read-modify-write of study and series records.
+    writing: Mutex<()>,
+    live: Live,
+    next_incoming: AtomicU64,
+    next_promise: AtomicU64,
+    /// Held for as long as the box lives.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store, rebuilds the index where it does not open, and files whatever a power cut left unindexed.
+    pub fn open(folder: &Path) -> Result<(Self, OpenReport), StoreError> {
+        let lock = lock(folder)?;
+        for name in ["incoming", "studies", "quarantine"] {
+            durable::create_folder(&folder.join(name))?;
+        }
+        let (index, rebuilt) = match Index::open(&folder.join("index"))? {
+            Opened::Sound(index) => (index, false),
+            Opened::Fresh(index) => (index, true),
+        };
+        let (journal, entries) = Journal::open(&folder.join("journal"))?;
+        let store = Self {
+            inner: Arc::new(Inner {
+                folder: folder.to_owned(),
+                index,
+                journal: Mutex::new(journal),
+                writing: Mutex::new(()),
+                live: Live::new(),
+                next_incoming: AtomicU64::new(0),
+                next_promise: AtomicU64::new(0),
+                _lock: lock,
+            }),
+        };
+        let report = store.reconcile(rebuilt, entries)?;
+        Ok((store, report))
+    }
+
+    /// Sets the index aside and opens the store anew, which makes a fresh one from files and journal.
+    pub fn rebuild_index(folder: &Path) -> Result<OpenReport, StoreError> {
+        let path = folder.join("index");
+        {
+            let _lock = lock(folder)?;
+            if path.exists() {
+                Index::set_aside(&path)?;
+            }
+        }
+        Self::open(folder).map(|(_, report)| report)
+    }
+
+    pub fn live(&self) -> &Live {
+        &self.inner.live
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.inner.folder
+    }
+
+    /// A name in `incoming/` nobody else uses.
+    pub fn incoming_path(&self) -> PathBuf {
+        let number = self.inner.next_incoming.fetch_add(1, Ordering::Relaxed);
+        self.inner.folder.join("incoming").join(format!("{number}.part"))
+    }
+
+    /// Files an object. When this returns, the object survives a power cut and may be acknowledged.
+    pub fn admit(&self, arrived: &Arrived, facts: InstanceFacts, at: Timestamp) -> Result<Admission, StoreError> {
+        let folder = self.series_folder(&facts.study, &facts.series);
+        durable::create_folder(&folder)?;
+        let name = file_name(facts.sop_instance.as_str(), &arrived.sha256);
+        let target = folder.join(&name);
+        let (study, was_there) = (facts.study.clone(), target.exists());
+        durable::place(&arrived.path, &target)?;
+        let admission = if was_there {
+            self.index_known(facts, arrived, at)?
+        } else {
+            self.index_instance(facts, arrived, at)?
+        };
+        self.inner.index.commit()?;
+        self.inner.live.changed(&study);
+        Ok(admission)
+    }
+
+    /// Keeps an object that does not parse, bit-exact, with the reason beside it.
+    pub fn quarantine(&self, arrived: &Arrived, reason: &FactsError, at: Timestamp) -> Result<(), StoreError> {
+        let folder = self.inner.folder.join("quarantine");
+        let target = folder.join(format!("{}.dcm", arrived.sha256));
+        durable::place(&arrived.path, &target)?;
+        let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
+        durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
+    }
+
+    pub fn studies(&self) -> Result<Vec<(StudyUid, StudyRecord)>, StoreError> {
+        let rows = self.inner.index.list::<StudyRecord>(Tree::Study, b"")?;
+        Ok(rows.into_iter().filter_map(|(key, record)| Some((uid_of(&key)?, record))).collect())
+    }
+
+    pub fn study(&self, study: &StudyUid) -> Result<StudyRecord, StoreError> {
+        let found = self.inner.index.get(Tree::Study, study.as_str().as_bytes())?;
+        found.ok_or(StoreError::Unknown("study"))
+    }
+
+    pub fn series(&self, study: &StudyUid) -> Result<Vec<(SeriesUid, SeriesRecord)>, StoreError> {
+        let rows = self.inner.index.list::<SeriesRecord>(Tree::Series, &prefix(&[study.as_str()]))?;
+        let uid = |key: &[u8]| SeriesUid::parse(std::str::from_utf8(key).ok()?.rsplit('\0').next()?).ok();
+        Ok(rows.into_iter().filter_map(|(key, record)| Some((uid(&key)?, record))).collect())
+    }
+
+    /// The instances of a series in use: an object that came second with other bytes is kept, not used.
+    pub fn instances(&self, study: &StudyUid, series: &SeriesUid) -> Result<Vec<InstanceRecord>, StoreError> {
+        let prefix = prefix(&[study.as_str(), series.as_str()]);
+        let rows = self.inner.index.list::<InstanceRecord>(Tree::Instance, &prefix)?;
+        Ok(rows.into_iter().map(|(_, record)| record).filter(|record| !record.conflict).collect())
+    }
+
+    pub fn instance_path(&self, record: &InstanceRecord) -> PathBuf {
+        self.series_folder(&record.facts.study, &record.facts.series).join(record.file_name())
+    }
+
+    /// Studies, instances and quarantined objects on this box.
+    pub fn counts(&self) -> Result<(usize, usize, usize), StoreError> {
+        let folder = self.inner.folder.join("quarantine");
+        let entries = std::fs::read_dir(&folder).map_err(StoreError::file("list", &folder))?;
+        let is_object = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|ext| ext == "dcm");
+        let quarantined = entries.flatten().filter(is_object).count();
+        Ok((self.inner.index.count(Tree::Study), self.inner.index.count(Tree::Instance), quarantined))
+    }
+
+    fn study_folder(&self, study: &StudyUid) -> PathBuf {
+        self.inner.folder.join("studies").join(study.as_str())
+    }
+
+    fn series_folder(&self, study: &StudyUid, series: &SeriesUid) -> PathBuf {
+        self.study_folder(study).join(series.as_str())
+    }
+
+    /// A file of that name was there: a duplicate, unless a power cut came before it was indexed.
+    fn index_known(&self, facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> Result<Admission, StoreError> {
+        let known = self.inner.index.contains(Tree::Instance, &instance_key(&facts, &arrived.sha256))?;
+        if known { Ok(Admission::Duplicate) } else { self.index_instance(facts, arrived, at) }
+    }
+
+    fn index_instance(&self, facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> Result<Admission, StoreError> {
+        let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let index = &self.inner.index;
+        let key = instance_key(&facts, &arrived.sha256);
+        if index.contains(Tree::Instance, &key)? {
+            return Ok(Admission::Duplicate);
+        }
+        let same_uid = prefix(&[facts.study.as_str(), facts.series.as_str(), facts.sop_instance.as_str()]);
+        let conflict = !index.list::<InstanceRecord>(Tree::Instance, &same_uid)?.is_empty();
+        self.count_study(&facts, conflict, at)?;
+        if !conflict {
+            self.count_series(&facts)?;
+        }
+        index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
+        let record = InstanceRecord {
+            facts,
+            sha256: arrived.sha256.clone(),
+            bytes: arrived.bytes,
+            admitted_at: at,
+            conflict,
+        };
+        index.put(Tree::Instance, &key, &record)?;
+        Ok(if conflict { Admission::Conflict } else { Admission::Stored })
+    }
+
+    fn count_study(&self, facts: &InstanceFacts, conflict: bool, at: Timestamp) -> Result<(), StoreError> {
+        let key = facts.study.as_str().as_bytes();
+        let mut record = self.inner.index.get(Tree::Study, key)?.unwrap_or_else(|| StudyRecord {
+            patient_study: facts.patient_study.clone(),
+            first_arrival: at,
+            last_arrival: at,
+            instances: 0,
+            conflicts: 0,
+        });
+        record.instances += 1;
+        record.conflicts += u64::from(conflict);
+        record.first_arrival = record.first_arrival.min(at);
+        record.last_arrival = record.last_arrival.max(at);
+        self.inner.index.put(Tree::Study, key, &record)
+    }
+
+    fn count_series(&self, facts: &InstanceFacts) -> Result<(), StoreError> {
+        let key = key(&[facts.study.as_str(), facts.series.as_str()]);
+        let mut record = self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord {
+            modality: facts.modality.clone(),
+            number: facts.series_number,
+            description: facts.series_description.clone(),
+            instances: 0,
+            frames: 0,
+        });
+        record.instances += 1;
+        record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
+        self.inner.index.put(Tree::Series, &key, &record)
+    }
+}
+
+fn instance_key(facts: &InstanceFacts, sha256: &str) -> Vec<u8> {
+    key(&[facts.study.as_str(), facts.series.as_str(), facts.sop_instance.as_str(), &sha256[..16]])
+}
+
+fn uid_of(key: &[u8]) -> Option<StudyUid> {
+    StudyUid::parse(std::str::from_utf8(key).ok()?).ok()
+}
+
+/// One process at a time: sled and the journal have one writer.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    durable::create_folder(folder)?;
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(StoreError::file("create", &path))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| StoreError::file("lock (does another box use this folder?)", &path)(error.into()))?;
+    Ok(file)
+}

@@ -1,0 +1,181 @@
+//! Brings the index in line with files and journal: everything after a rebuild, the recent folders at every start.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use super::index::Tree;
+use super::journal::Entry;
+use super::records::InstanceRecord;
+use super::{Arrived, OpenReport, Store, durable};
+use crate::clock::Timestamp;
+use crate::part10::{read_facts, read_header};
+
+/// Folders are looked at again when they changed this long before the mark: file systems round their times.
+const MARK_SLACK_MS: u64 = 5_000;
+
+impl Store {
+    pub(super) fn reconcile(&self, rebuilt: bool, entries: Vec<Entry>) -> Result<OpenReport, StoreError> {
+        let mut report = OpenReport { rebuilt, incoming_discarded: self.empty_incoming()?, instances_indexed: 0 };
+        let since = if rebuilt { None } else { self.inner.index.get::<Timestamp>(Tree::Meta, b"mark")? };
+        let since = since.map_or(0, |mark| mark.0.saturating_sub(MARK_SLACK_MS));
+        let mut newest = since;
+        for study in folders(&self.inner.folder.join("studies"))? {
+            for series in folders(&study)? {
+                let changed = modified(&series)?;
+                newest = newest.max(changed.0);
+                if changed.0 < since {
+                    continue;
+                }
+                report.instances_indexed += self.reconcile_folder(&series)?;
+            }
+        }
+        if !rebuilt {
+            self.forget_missing(since)?;
+        }
+        self.replay(entries)?;
+        self.inner.index.put(Tree::Meta, b"mark", &Timestamp(newest))?;
+        self.inner.index.commit()?;
+        Ok(report)
+    }
+
+    /// What was still arriving when the box stopped was never acknowledged.
+    fn empty_incoming(&self) -> Result<u64, StoreError> {
+        let mut discarded = 0;
+        for path in files(&self.inner.folder.join("incoming"))? {
+            fs::remove_file(&path).map_err(StoreError::file("remove", &path))?;
+            discarded += 1;
+        }
+        Ok(discarded)
+    }
+
+    fn reconcile_folder(&self, folder: &Path) -> Result<u64, StoreError> {
+        if folder.file_name().is_some_and(|name| name == "findings") {
+            return self.reconcile_findings(folder).map(|()| 0);
+        }
+        let mut indexed = 0;
+        for path in files(folder)? {
+            if path.extension().is_some_and(|extension| extension == "dcm") {
+                indexed += u64::from(self.reconcile_object(&path)?);
+            }
+        }
+        Ok(indexed)
+    }
+
+    /// Indexes an object that the index does not know. A file that does not read back is left where it is and named.
+    fn reconcile_object(&self, path: &Path) -> Result<bool, StoreError> {
+        let facts = match read_facts(path) {
+            Ok(facts) => facts,
+            Err(reason) => {
+                tracing::error!(%reason, "a stored object does not read back; it stays on disk, not in the index");
+                return Ok(false);
+            }
+        };
+        let named = path.file_stem().and_then(|stem| stem.to_str()?.rsplit('-').next()).unwrap_or_default();
+        if named.len() == 16 && self.inner.index.contains(Tree::Instance, &super::instance_key(&facts, named))? {
+            return Ok(false);
+        }
+        let (sha256, bytes) = hash_data_set(path)?;
+        if !sha256.starts_with(named) {
+            tracing::error!("a stored object's bytes differ from the hash in its name; not indexed, left on disk");
+            return Ok(false);
+        }
+        let arrived = Arrived { path: path.to_owned(), sha256, bytes };
+        self.index_instance(facts, &arrived, modified(path)?)?;
+        Ok(true)
+    }
+
+    fn reconcile_findings(&self, folder: &Path) -> Result<(), StoreError> {
+        for path in files(folder)? {
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
+            match serde_json::from_slice(&bytes) {
+                Ok(finding) => self.index_finding(&finding)?,
+                Err(error) => tracing::error!(%error, "a finding does not read back; it stays on disk"),
+            }
+        }
+        Ok(())
+    }
+
+    /// An entry whose file is gone was indexed before a power cut took the file's name: never acknowledged.
+    fn forget_missing(&self, since: u64) -> Result<(), StoreError> {
+        for (key, record) in self.inner.index.list::<InstanceRecord>(Tree::Instance, b"")? {
+            if record.admitted_at.0 >= since && !self.instance_path(&record).exists() {
+                tracing::warn!("an indexed object has no file; forgetting the entry");
+                self.inner.index.remove(Tree::Instance, &key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replay(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
+        let index = &self.inner.index;
+        let mut next = 0;
+        for entry in entries {
+            match entry {
+                Entry::Promised(promise) => {
+                    next = next.max(promise.sequence + 1);
+                    self.index_promise(&promise)?;
+                }
+                Entry::Delivered { sequence } => index.remove(Tree::Outbox, &sequence.to_be_bytes())?,
+                Entry::Attempted { job, attempt } => index.put(Tree::Attempt, job.as_bytes(), &attempt)?,
+                Entry::Asked(question) => {
+                    let key = super::key(&[question.study.as_str(), &question.finding_id]);
+                    if !index.contains(Tree::Finding, &key)? {
+                        index.put(Tree::Question, &key, &question)?;
+                    }
+                }
+            }
+        }
+        self.inner.next_promise.store(next, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// SHA-256 of the data set (the bytes after our header) and the length of the file.
+fn hash_data_set(path: &Path) -> Result<(String, u64), StoreError> {
+    let mut file = fs::File::open(path).map_err(StoreError::file("open", path))?;
+    let bytes = file.metadata().map_err(StoreError::file("inspect", path))?.len();
+    read_header(&mut file).map_err(StoreError::file("read", path))?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0u8; 256 * 1024]);
+    loop {
+        match file.read(&mut buffer).map_err(StoreError::file("read", path))? {
+            0 => return Ok((hex(&hash.finalize()), bytes)),
+            count => hash.update(&buffer[..count]),
+        }
+    }
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn modified(path: &Path) -> Result<Timestamp, StoreError> {
+    let time = fs::metadata(path).and_then(|meta| meta.modified());
+    time.map(Timestamp::from).map_err(StoreError::file("inspect", path))
+}
+
+fn folders(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    entries(path, true)
+}
+
+fn files(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    durable::create_folder(path)?;
+    entries(path, false)
+}
+
+fn entries(path: &Path, want_folders: bool) -> Result<Vec<PathBuf>, StoreError> {
+    let listing = fs::read_dir(path).map_err(StoreError::file("list", path))?;
+    let mut found: Vec<PathBuf> =
+        listing.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() == want_folders).collect();
+    // The order of arrival decides which of two conflicting objects is in use.
+    found.sort_by_key(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok());
+    Ok(found)
+}

@@ -1,0 +1,104 @@
+//! What the index keeps: small envelopes, every one of them derivable from files or from the journal.
+
+use serde::{Deserialize, Serialize};
+
+use super::finding::{Finding, FindingState, Shape};
+use crate::clock::Timestamp;
+use crate::part10::{InstanceFacts, PatientStudy};
+use crate::uid::{SeriesUid, StudyUid};
+
+/// One stored object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    pub facts: InstanceFacts,
+    /// SHA-256 of the data set as it came, without our header; hexadecimal.
+    pub sha256: String,
+    pub bytes: u64,
+    pub admitted_at: Timestamp,
+    /// An object with the same SOP Instance UID and other bytes was here first.
+    pub conflict: bool,
+}
+
+impl InstanceRecord {
+    /// File name inside the series folder: the hash keeps two versions of one UID apart.
+    pub fn file_name(&self) -> String {
+        file_name(self.facts.sop_instance.as_str(), &self.sha256)
+    }
+}
+
+pub(super) fn file_name(sop_instance: &str, sha256: &str) -> String {
+    format!("{sop_instance}-{}.dcm", &sha256[..16])
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StudyRecord {
+    pub patient_study: PatientStudy,
+    pub first_arrival: Timestamp,
+    pub last_arrival: Timestamp,
+    /// Objects admitted so far: grows by one with each, so it also says which state of the study a finding saw.
+    pub instances: u64,
+    /// Objects that arrived again with other bytes.
+    pub conflicts: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeriesRecord {
+    pub modality: String,
+    pub number: Option<i64>,
+    pub description: String,
+    pub instances: u64,
+    pub frames: u64,
+}
+
+/// What a study list needs of a finding without opening its file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingCard {
+    pub id: String,
+    pub series: SeriesUid,
+    pub kind: String,
+    pub state: FindingState,
+    pub drawn: bool,
+    pub created_at: String,
+    pub study_instances: u64,
+    /// Agatston score, where one was computed.
+    pub agatston: Option<f64>,
+    pub reason: Option<String>,
+}
+
+impl From<&Finding> for FindingCard {
+    fn from(finding: &Finding) -> Self {
+        Self {
+            id: finding.id.clone(),
+            series: finding.series_uid.clone(),
+            kind: finding.kind.clone(),
+            state: finding.state,
+            drawn: finding.is_drawn(),
+            created_at: finding.created_at.clone(),
+            study_instances: finding.study_instances,
+            agatston: finding.measurement("Agatston score"),
+            reason: finding.reason.clone(),
+        }
+    }
+}
+
+/// A message the box has promised to deliver.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Promise {
+    /// Grows by one with each promise; delivery keeps this order.
+    pub sequence: u64,
+    /// The same key is promised once only, however often a crash repeats the step.
+    pub key: String,
+    /// Last level of the topic: `result`.
+    pub lane: String,
+    pub payload: String,
+}
+
+/// A region a reader drew and wants measured; answered by the finding with the same id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    pub finding_id: String,
+    pub study: StudyUid,
+    pub series: SeriesUid,
+    pub shape: Shape,
+    pub reader: String,
+}

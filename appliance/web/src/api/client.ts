@@ -1,0 +1,155 @@
+// Talks to the box. Every failure becomes an ApiError whose message a person can act on.
+// Deliberately does not retry: each caller knows whether trying again makes sense.
+import type { BoxFacts, Finding, Shape, StudyDetail, StudySummary } from "./types";
+
+/** What the caller can do about it: sign in again, wait, try again, or give up. */
+export type ApiErrorKind = "unreachable" | "signed_out" | "not_found" | "refused" | "box_failed";
+
+export class ApiError extends Error {
+  constructor(
+    readonly kind: ApiErrorKind,
+    message: string,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+}
+
+const UNREACHABLE = "The box cannot be reached. Check that it is switched on and that this station is on its network.";
+
+function kind_of_status(status: number): ApiErrorKind {
+  if (status === 401 || status === 403) return "signed_out";
+  if (status === 404 || status === 410) return "not_found";
+  return status < 500 ? "refused" : "box_failed";
+}
+
+function sentence_for(kind: ApiErrorKind, status: number): string {
+  switch (kind) {
+    case "unreachable":
+      return UNREACHABLE;
+    case "signed_out":
+      return "This station is signed out. Sign in with the station token.";
+    case "not_found":
+      return "The box does not have this any more. Go back to the worklist.";
+    case "refused":
+      return `The box refused the request (${status}).`;
+    case "box_failed":
+      return `The box had a fault (${status}). Try again; if it stays, run "sidelight doctor" on the box.`;
+  }
+}
+
+/** The box's own sentence when it sent one, otherwise ours. */
+export function error_from_response(status: number, body: string): ApiError {
+  const kind = kind_of_status(status);
+  let message = sentence_for(kind, status);
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === "object" && parsed !== null && "error" in parsed && typeof parsed.error === "string") {
+      if (parsed.error.trim() !== "") message = parsed.error;
+    }
+  } catch {
+    // Not JSON: a proxy or a crash answered, and its text is not for readers.
+  }
+  return new ApiError(kind, message);
+}
+
+/** For anything that was thrown on the way: an abort stays an abort, a dead network gets our sentence. */
+export function error_from_throw(thrown: unknown): Error {
+  if (thrown instanceof ApiError) return thrown;
+  if (is_abort(thrown)) return thrown;
+  return new ApiError("unreachable", UNREACHABLE);
+}
+
+export function is_abort(thrown: unknown): thrown is DOMException {
+  return thrown instanceof DOMException && thrown.name === "AbortError";
+}
+
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  try {
+    const response = await fetch(path, { credentials: "same-origin", ...init });
+    if (!response.ok) throw error_from_response(response.status, await response.text());
+    return response;
+  } catch (thrown) {
+    throw error_from_throw(thrown);
+  }
+}
+
+async function json<T>(path: string, init?: RequestInit): Promise<T> {
+  const response = await request(path, init);
+  try {
+    return (await response.json()) as T;
+  } catch (thrown) {
+    if (is_abort(thrown)) throw thrown;
+    throw new ApiError("box_failed", "The box sent an answer that is cut off or malformed. Try again.");
+  }
+}
+
+function post(body: unknown): RequestInit {
+  return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+}
+
+const study_path = (uid: string): string => `/api/studies/${encodeURIComponent(uid)}`;
+
+export async function sign_in(token: string): Promise<void> {
+  await request("/api/session", post({ token }));
+}
+
+export async function sign_out(): Promise<void> {
+  await request("/api/session", { method: "DELETE" });
+}
+
+/** Rejects with kind "signed_out" where there is no session. */
+export async function check_session(): Promise<void> {
+  await request("/api/session");
+}
+
+export async function fetch_studies(): Promise<StudySummary[]> {
+  return (await json<{ studies: StudySummary[] }>("/api/studies")).studies;
+}
+
+export async function fetch_study(uid: string): Promise<StudyDetail> {
+  return json<StudyDetail>(study_path(uid));
+}
+
+export async function fetch_findings(uid: string): Promise<Finding[]> {
+  return (await json<{ findings: Finding[] }>(`${study_path(uid)}/findings`)).findings;
+}
+
+export async function fetch_box(): Promise<BoxFacts> {
+  return json<BoxFacts>("/api/box");
+}
+
+export async function post_region(uid: string, series_uid: string, shape: Shape): Promise<string> {
+  const answer = await json<{ finding_id: string }>(`${study_path(uid)}/regions`, post({ series_uid, shape }));
+  return answer.finding_id;
+}
+
+/** Raw little-endian int16 values of one frame. Rejects when the length is not rows * columns. */
+export async function fetch_frame(
+  uid: string,
+  series_uid: string,
+  frame: number,
+  pixel_count: number,
+  signal: AbortSignal,
+): Promise<Int16Array> {
+  const path = `${study_path(uid)}/series/${encodeURIComponent(series_uid)}/frames/${frame}.i16`;
+  const response = await request(path, { signal });
+  let bytes: ArrayBuffer;
+  try {
+    bytes = await response.arrayBuffer();
+  } catch (thrown) {
+    throw error_from_throw(thrown);
+  }
+  return pixels_from_bytes(bytes, pixel_count);
+}
+
+export function pixels_from_bytes(bytes: ArrayBuffer, pixel_count: number): Int16Array {
+  if (bytes.byteLength !== pixel_count * 2) {
+    throw new ApiError(
+      "box_failed",
+      `The image came with ${bytes.byteLength} bytes where ${pixel_count * 2} were expected. Try again.`,
+    );
+  }
+  // Every browser this runs in is little-endian (WebAssembly already demands it), so no byte swap.
+  return new Int16Array(bytes);
+}

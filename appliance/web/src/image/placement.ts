@@ -1,0 +1,163 @@
+// Where an image lies on the screen: one affine map, both ways.
+// Image coordinates have pixel centres at integers (the box's convention); screen coordinates are CSS
+// pixels from the viewport's top left corner, y down. Orientation is kept as a signed permutation matrix,
+// so flips and turns compose exactly and edge letters follow by transposing it.
+import type { EdgeLetters, Stack } from "../api/types";
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** screen direction = matrix * image direction; entries are -1, 0 or 1. */
+export interface Orientation {
+  xx: number;
+  xy: number;
+  yx: number;
+  yy: number;
+}
+
+export const UPRIGHT: Orientation = { xx: 1, xy: 0, yx: 0, yy: 1 };
+export const FLIP_HORIZONTAL: Orientation = { xx: -1, xy: 0, yx: 0, yy: 1 };
+export const FLIP_VERTICAL: Orientation = { xx: 1, xy: 0, yx: 0, yy: -1 };
+export const QUARTER_TURN_RIGHT: Orientation = { xx: 0, xy: -1, yx: 1, yy: 0 };
+export const QUARTER_TURN_LEFT: Orientation = { xx: 0, xy: 1, yx: -1, yy: 0 };
+
+/** First `before`, then `after`, both as seen on the screen. */
+export function then(before: Orientation, after: Orientation): Orientation {
+  return {
+    xx: after.xx * before.xx + after.xy * before.yx,
+    xy: after.xx * before.xy + after.xy * before.yy,
+    yx: after.yx * before.xx + after.yy * before.yx,
+    yy: after.yx * before.xy + after.yy * before.yy,
+  };
+}
+
+export function turned(point: Point, by: Orientation): Point {
+  return { x: by.xx * point.x + by.xy * point.y, y: by.yx * point.x + by.yy * point.y };
+}
+
+export interface View {
+  orientation: Orientation;
+  /** 1 fits the whole image into the viewport. */
+  zoom: number;
+  /** Screen offset of the image centre from the viewport centre. */
+  pan: Point;
+}
+
+export const FITTED: View = { orientation: UPRIGHT, zoom: 1, pan: { x: 0, y: 0 } };
+
+/** Below a quarter the image is a stamp; above 40 single pixels fill a hand. */
+export const ZOOM_MIN = 0.25;
+export const ZOOM_MAX = 40;
+
+export interface Placement {
+  /** screen.x = a * image.x + c * image.y + e; screen.y = b * image.x + d * image.y + f (as in canvas). */
+  a: number;
+  b: number;
+  c: number;
+  d: number;
+  e: number;
+  f: number;
+  /** Screen pixels per image pixel along the image's finer axis. */
+  scale: number;
+}
+
+type Grid = Pick<Stack, "columns" | "rows" | "column_spacing_mm" | "row_spacing_mm">;
+
+/** Width and height of one pixel relative to its smaller side; unknown spacing means square pixels. */
+export function pixel_shape(grid: Grid): Size {
+  const width = grid.column_spacing_mm;
+  const height = grid.row_spacing_mm;
+  if (width === null || height === null || !(width > 0) || !(height > 0)) return { width: 1, height: 1 };
+  const smaller = Math.min(width, height);
+  return { width: width / smaller, height: height / smaller };
+}
+
+export function place(grid: Grid, view: View, viewport: Size): Placement {
+  const pixel = pixel_shape(grid);
+  const sideways = view.orientation.xx === 0;
+  const extent_x = grid.columns * pixel.width;
+  const extent_y = grid.rows * pixel.height;
+  const fit = Math.min(
+    viewport.width / (sideways ? extent_y : extent_x),
+    viewport.height / (sideways ? extent_x : extent_y),
+  );
+  const scale = Math.max(fit, 1e-6) * view.zoom;
+  const { xx, xy, yx, yy } = view.orientation;
+  const a = scale * xx * pixel.width;
+  const b = scale * yx * pixel.width;
+  const c = scale * xy * pixel.height;
+  const d = scale * yy * pixel.height;
+  const middle_x = (grid.columns - 1) / 2;
+  const middle_y = (grid.rows - 1) / 2;
+  const e = viewport.width / 2 + view.pan.x - a * middle_x - c * middle_y;
+  const f = viewport.height / 2 + view.pan.y - b * middle_x - d * middle_y;
+  return { a, b, c, d, e, f, scale };
+}
+
+export function screen_from_image(placement: Placement, point: Point): Point {
+  const { a, b, c, d, e, f } = placement;
+  return { x: a * point.x + c * point.y + e, y: b * point.x + d * point.y + f };
+}
+
+export function image_from_screen(placement: Placement, point: Point): Point {
+  const { a, b, c, d, e, f } = placement;
+  const determinant = a * d - b * c;
+  const x = point.x - e;
+  const y = point.y - f;
+  return { x: (d * x - c * y) / determinant, y: (a * y - b * x) / determinant };
+}
+
+export function clamp_zoom(zoom: number): number {
+  return Math.max(ZOOM_MIN, Math.min(ZOOM_MAX, zoom));
+}
+
+/** Zooms so that what lies under `anchor` (screen) stays under it. */
+export function zoomed_at(view: View, factor: number, anchor: Point, viewport: Size): View {
+  const zoom = clamp_zoom(view.zoom * factor);
+  const growth = zoom / view.zoom;
+  const from_centre = { x: anchor.x - viewport.width / 2, y: anchor.y - viewport.height / 2 };
+  return {
+    ...view,
+    zoom,
+    pan: {
+      x: from_centre.x - (from_centre.x - view.pan.x) * growth,
+      y: from_centre.y - (from_centre.y - view.pan.y) * growth,
+    },
+  };
+}
+
+/** Flips or turns the picture about the middle of the viewport, where the reader is looking. */
+export function reoriented(view: View, by: Orientation): View {
+  return { ...view, orientation: then(view.orientation, by), pan: turned(view.pan, by) };
+}
+
+/** The view that shows `point` of the image in the middle of the viewport at `zoom`. */
+export function centred_on(grid: Grid, view: View, point: Point, zoom: number, viewport: Size): View {
+  const moved: View = { ...view, zoom: clamp_zoom(zoom), pan: { x: 0, y: 0 } };
+  const seen_at = screen_from_image(place(grid, moved, viewport), point);
+  return { ...moved, pan: { x: viewport.width / 2 - seen_at.x, y: viewport.height / 2 - seen_at.y } };
+}
+
+/** The letters at the screen's edges for letters given at the image's edges. */
+export function seen_edge_letters(letters: EdgeLetters, orientation: Orientation): EdgeLetters {
+  const at = (screen: Point): string => {
+    // The inverse of a signed permutation matrix is its transpose.
+    const x = orientation.xx * screen.x + orientation.yx * screen.y;
+    const y = orientation.xy * screen.x + orientation.yy * screen.y;
+    if (x !== 0) return x < 0 ? letters.left : letters.right;
+    return y < 0 ? letters.top : letters.bottom;
+  };
+  return {
+    left: at({ x: -1, y: 0 }),
+    right: at({ x: 1, y: 0 }),
+    top: at({ x: 0, y: -1 }),
+    bottom: at({ x: 0, y: 1 }),
+  };
+}

@@ -1,0 +1,71 @@
+//! A throw-away site on loopback: what the demo, the tests and a curious person start from.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::identity::{Identity, IdentityError};
+
+/// What may be asked of a lab site.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// `mqtt://127.0.0.1:PORT`, or no broker.
+    pub mqtt: Option<String>,
+    /// `auto`, `gpu` or `twin`.
+    pub processor: String,
+}
+
+/// Why no lab site could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("{} exists already: remove it or choose another folder", path.display())]
+    Exists { path: PathBuf },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+/// Writes `folder/site.toml` and the box's keys; never overwrites a site.
+pub fn write(folder: &Path, wishes: &Wishes) -> Result<PathBuf, LabError> {
+    let path = folder.join("site.toml");
+    if path.exists() {
+        return Err(LabError::Exists { path });
+    }
+    std::fs::create_dir_all(folder).map_err(|source| LabError::Write { path: folder.into(), source })?;
+    Identity::create(&folder.join("keys"))?;
+    std::fs::write(&path, site_toml(wishes)).map_err(|source| LabError::Write { path: path.clone(), source })?;
+    Ok(path)
+}
+
+pub(crate) fn site_toml(wishes: &Wishes) -> String {
+    let mut text = format!(
+        r#"# A lab site: plain text, loopback only, for trying the box and for its tests.
+kind = "lab"
+site = "lab"
+device = "lab-box"
+data_dir = "data"
+keys_dir = "keys"
+processor = "{processor}"
+
+[dicom]
+listen = "127.0.0.1:0"
+ae_title = "SIDELIGHT"
+called_ae_policy = "any"
+calling_ae_titles = []
+associations_max = 25
+pdu_length_max_bytes = 131072
+idle_timeout_s = 60
+
+[analysis]
+study_quiet_s = 4
+
+[viewer]
+listen = "127.0.0.1:0"
+"#,
+        processor = wishes.processor
+    );
+    if let Some(url) = &wishes.mqtt {
+        write!(text, "\n[broker]\nurl = \"{url}\"\n").expect("writing to a string cannot fail");
+    }
+    text
+}

@@ -1,0 +1,257 @@
+//! The site file: one TOML document, parsed once, unknown keys refused with key and line.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// A site file is a page of text; a larger one is a mistake (a log, an image) and is not read into memory.
+const SITE_FILE_BYTES_MAX: u64 = 64 * 1024;
+
+/// Where this box stands and what it may do there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub kind: SiteKind,
+    /// Name of the site in fleet topics.
+    pub site: String,
+    /// Name of this box in fleet topics.
+    pub device: String,
+    /// Where studies, findings and the index live. Relative paths start at the site file's folder.
+    pub data_dir: PathBuf,
+    /// Where the box's secrets live; every file in it is readable by the owner only.
+    pub keys_dir: PathBuf,
+    pub processor: ProcessorWish,
+    pub dicom: Dicom,
+    pub analysis: Analysis,
+    pub viewer: Viewer,
+    pub broker: Option<Broker>,
+}
+
+/// A lab site is plain text on loopback for ever. Every other kind speaks TLS only; this version has no TLS
+/// yet, so it knows no other kind and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SiteKind {
+    Lab,
+}
+
+/// Which processor the kernels may run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProcessorWish {
+    /// A GPU that passes the boot probe, else the CPU twin.
+    Auto,
+    /// A GPU or nothing; software Vulkan counts (tests use it).
+    Gpu,
+    /// The CPU twin, whatever the box has.
+    Twin,
+}
+
+/// The DICOM door.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dicom {
+    pub listen: SocketAddr,
+    pub ae_title: String,
+    /// Whether a caller must use our own AE title.
+    pub called_ae_policy: CalledAePolicy,
+    /// AE titles that may call. Empty: anyone may.
+    pub calling_ae_titles: Vec<String>,
+    /// Associations served at once; the next one is refused as transient, "local limit exceeded".
+    pub associations_max: usize,
+    /// Longest PDU we announce and accept.
+    pub pdu_length_max_bytes: u32,
+    /// An association on which nothing arrives for this long is aborted.
+    pub idle_timeout_s: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CalledAePolicy {
+    Own,
+    Any,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Analysis {
+    /// A study without a new instance for this long is complete.
+    pub study_quiet_s: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Viewer {
+    pub listen: SocketAddr,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    /// `mqtt://host:port`
+    pub url: String,
+}
+
+/// Why a site file is not taken. Every message names the file and what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    #[error("cannot read site file {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("site file {} is larger than {SITE_FILE_BYTES_MAX} bytes", path.display())]
+    TooLarge { path: PathBuf },
+    #[error("site file {}: {source}", path.display())]
+    Parse { path: PathBuf, source: Box<toml::de::Error> },
+    #[error("site file {}: {key}: {what}", path.display())]
+    Value { path: PathBuf, key: &'static str, what: String },
+}
+
+impl Site {
+    /// Reads and checks a site file; relative folders become absolute.
+    pub fn read(path: &Path) -> Result<Self, SiteError> {
+        let read = |source| SiteError::Read { path: path.into(), source };
+        if std::fs::metadata(path).map_err(read)?.len() > SITE_FILE_BYTES_MAX {
+            return Err(SiteError::TooLarge { path: path.into() });
+        }
+        let text = std::fs::read_to_string(path).map_err(read)?;
+        let mut site: Self = toml::from_str(&text)
+            .map_err(|source| SiteError::Parse { path: path.into(), source: Box::new(source) })?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).map_err(read)?;
+        site.data_dir = folder.join(&site.data_dir);
+        site.keys_dir = folder.join(&site.keys_dir);
+        site.check().map_err(|(key, what)| SiteError::Value { path: path.into(), key, what })?;
+        Ok(site)
+    }
+
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        for (key, name) in [("site", &self.site), ("device", &self.device)] {
+            check_topic_level(name).map_err(|what| (key, what))?;
+        }
+        check_ae_title(&self.dicom.ae_title).map_err(|what| ("dicom.ae_title", what))?;
+        for title in &self.dicom.calling_ae_titles {
+            check_ae_title(title).map_err(|what| ("dicom.calling_ae_titles", what))?;
+        }
+        if !(1..=1000).contains(&self.dicom.associations_max) {
+            return Err(("dicom.associations_max", "must be 1 to 1000".into()));
+        }
+        // PS3.8 D.1 sets no lower bound; below 4 KiB a C-STORE command may not fit one PDU with room to spare.
+        if !(4096..=1_048_576).contains(&self.dicom.pdu_length_max_bytes) {
+            return Err(("dicom.pdu_length_max_bytes", "must be 4096 to 1048576".into()));
+        }
+        if !(1..=3600).contains(&self.dicom.idle_timeout_s) {
+            return Err(("dicom.idle_timeout_s", "must be 1 to 3600".into()));
+        }
+        if !(1..=3600).contains(&self.analysis.study_quiet_s) {
+            return Err(("analysis.study_quiet_s", "must be 1 to 3600".into()));
+        }
+        for (key, address) in [("dicom.listen", self.dicom.listen), ("viewer.listen", self.viewer.listen)] {
+            if self.kind == SiteKind::Lab && !address.ip().is_loopback() {
+                return Err((key, "a lab site listens on loopback only".into()));
+            }
+        }
+        self.broker.as_ref().map_or(Ok(()), |broker| broker.check(self.kind))
+    }
+}
+
+impl Broker {
+    /// Host and port of the broker.
+    pub fn host_port(&self) -> Option<(String, u16)> {
+        let (host, port) = self.url.strip_prefix("mqtt://")?.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), port.parse().ok()?))
+    }
+
+    fn check(&self, kind: SiteKind) -> Result<(), (&'static str, String)> {
+        let Some((host, _)) = self.host_port() else {
+            return Err(("broker.url", "must read mqtt://host:port".into()));
+        };
+        let loopback = host == "localhost"
+            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+        if kind == SiteKind::Lab && !loopback {
+            return Err(("broker.url", "a lab site speaks to a broker on loopback only".into()));
+        }
+        Ok(())
+    }
+}
+
+/// An AE title is 1 to 16 printable ASCII characters without backslash (PS3.5 6.2, VR AE).
+fn check_ae_title(title: &str) -> Result<(), String> {
+    let legal = |c: char| (' '..='~').contains(&c) && c != '\\';
+    match title.trim().len() {
+        1..=16 if title.len() <= 16 && title.chars().all(legal) => Ok(()),
+        _ => Err(format!("{title:?} is not an AE title (1 to 16 printable characters, no backslash)")),
+    }
+}
+
+/// One level of an MQTT topic, kept to characters that need no quoting anywhere.
+fn check_topic_level(name: &str) -> Result<(), String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if (1..=64).contains(&name.len()) && name.chars().all(legal) {
+        return Ok(());
+    }
+    Err(format!("{name:?} must be 1 to 64 letters, digits, '-' or '_'"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Site, SiteError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("site.toml");
+        std::fs::write(&path, text).unwrap();
+        Site::read(&path)
+    }
+
+    fn lab() -> String {
+        crate::lab::site_toml(&crate::lab::Wishes { mqtt: None, processor: "auto".into() })
+    }
+
+    #[test]
+    fn the_lab_site_is_accepted() {
+        let site = read(&lab()).unwrap();
+        assert_eq!(site.kind, SiteKind::Lab);
+        assert!(site.data_dir.is_absolute());
+        assert!(site.broker.is_none());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line() {
+        let text = lab().replace("study_quiet_s", "study_quite_s");
+        let message = read(&text).unwrap_err().to_string();
+        assert!(message.contains("study_quite_s") && message.contains("line"), "{message}");
+    }
+
+    #[test]
+    fn a_site_that_is_not_a_lab_is_refused_in_words() {
+        let message = read(&lab().replace("\"lab\"", "\"hospital\"")).unwrap_err().to_string();
+        assert!(message.contains("hospital") && message.contains("lab"), "{message}");
+    }
+
+    #[test]
+    fn a_lab_site_never_leaves_loopback() {
+        for (from, to) in [("listen = \"127.0.0.1:0\"", "listen = \"0.0.0.0:104\"")] {
+            let message = read(&lab().replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(message.contains("loopback"), "{message}");
+        }
+        let text = crate::lab::site_toml(&crate::lab::Wishes {
+            mqtt: Some("mqtt://broker.example:1883".into()),
+            processor: "auto".into(),
+        });
+        assert!(read(&text).unwrap_err().to_string().contains("broker.url"));
+    }
+
+    #[test]
+    fn values_out_of_bounds_name_their_key() {
+        for (from, to, key) in [
+            ("associations_max = 25", "associations_max = 0", "dicom.associations_max"),
+            ("ae_title = \"SIDELIGHT\"", "ae_title = \"A\\\\B\"", "dicom.ae_title"),
+            ("device = \"lab-box\"", "device = \"a/b\"", "device"),
+        ] {
+            let text = lab().replace(from, to);
+            assert_ne!(text, lab(), "the lab site has no line {from}");
+            assert!(read(&text).unwrap_err().to_string().contains(key));
+        }
+    }
+}
