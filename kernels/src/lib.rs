@@ -4,10 +4,15 @@
 
 pub mod calcium;
 mod cpu;
+mod engine;
+mod probe;
 mod processor;
 pub mod region;
+mod table;
 pub mod volume;
+mod vulkan;
 
+pub use engine::EngineError;
 pub use processor::{AdapterReport, Processor, ProcessorError, ProcessorKind, Wish, survey};
 pub use region::Region;
 pub use volume::{Dimensions, Geometry, Volume};

@@ -1,7 +1,8 @@
-//! Where kernels run: the GPU, or the CPU twin with the reason why.
+//! Where kernels run: a GPU that passed the boot probe, or the CPU twin with the reason why.
 
-use crate::calcium::{Component, Slab};
-use crate::{Dimensions, cpu};
+use crate::calcium::{self, Component, Slab};
+use crate::engine::{self, Adapter, AdapterKind, Engine, EngineError};
+use crate::{Dimensions, cpu, probe, vulkan};
 
 /// Where the caller wants kernels to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +23,12 @@ pub enum ProcessorKind {
 }
 
 /// Why kernels do not run.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ProcessorError {
-    #[error("no GPU: {0}")]
+    #[error("no Vulkan device that is of use ({0}); software Vulkan is in the package mesa-vulkan-drivers")]
     NoGpu(String),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 /// Owned by one thread; every kernel call borrows it alone.
@@ -39,33 +42,74 @@ pub struct Processor {
 
 #[derive(Debug)]
 enum Place {
+    Gpu(Box<Engine>),
     Twin(rayon::ThreadPool),
 }
 
-/// Voxels of a turn: 16 slices of 512 x 512. About 30 ms on a software GPU with two cores, the slowest we serve.
+/// Voxels of a turn: 16 slices of 512 x 512, which keep software Vulkan on two cores busy for about 30 ms. A hardware
+/// GPU does the same in about a millisecond, most of it the way there.
 const SLAB_VOXELS: usize = 16 * 512 * 512;
 
 impl Processor {
     /// Opens what was wished for. `Auto` never fails: what is wrong with the GPU becomes the reason for the twin.
     pub fn open(wish: Wish) -> Result<Self, ProcessorError> {
         match wish {
-            Wish::Auto => Ok(Self::twin("the GPU path is not built yet".to_owned())),
-            Wish::Gpu => Err(ProcessorError::NoGpu("the GPU path is not built yet".to_owned())),
-            Wish::Twin => Ok(Self::twin("the site file asks for the twin".to_owned())),
+            Wish::Twin => Ok(Self::twin("the site file asks for the CPU twin".to_owned())),
+            Wish::Gpu => Self::gpu(engine::adapters()).map_err(ProcessorError::NoGpu),
+            Wish::Auto => {
+                let mut adapters = engine::adapters();
+                adapters.retain(|adapter| adapter.kind != AdapterKind::Software);
+                Ok(Self::gpu(adapters).unwrap_or_else(|why| Self::twin(format!("no GPU is of use: {why}"))))
+            }
         }
+    }
+
+    /// A processor whose turns are of so many voxels (never less than a slice). For tests of slab boundaries.
+    #[must_use]
+    pub fn with_slab_voxels(self, slab_voxels: usize) -> Self {
+        Self { slab_voxels, ..self }
+    }
+
+    /// The first of `adapters` that opens and passes the probe, or a sentence on why none does.
+    fn gpu(adapters: Vec<Adapter>) -> Result<Self, String> {
+        if adapters.is_empty() {
+            return Err("there is no hardware GPU with a Vulkan driver".to_owned());
+        }
+        let mut passed_over = Vec::new();
+        for adapter in adapters {
+            match probed(&adapter) {
+                Ok(engine) => {
+                    let kind = adapter.kind.words();
+                    let mut reason = format!("best Vulkan device ({kind}), boot probe passed");
+                    if !passed_over.is_empty() {
+                        reason = format!("{reason}; passed over: {}", passed_over.join("; "));
+                    }
+                    let name = format!("{} (driver {})", adapter.name, adapter.driver);
+                    return Ok(Self {
+                        place: Place::Gpu(Box::new(engine)),
+                        name,
+                        reason,
+                        slab_voxels: SLAB_VOXELS,
+                    });
+                }
+                Err(why) => passed_over.push(format!("{}: {why}", adapter.name)),
+            }
+        }
+        Err(passed_over.join("; "))
     }
 
     fn twin(reason: String) -> Self {
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|index| format!("twin-{index}"))
             .build()
-            .expect("threads can be started at boot");
+            .expect("a machine that starts the box starts a thread for each core");
         let name = format!("CPU twin, {} threads", pool.current_num_threads());
         Self { place: Place::Twin(pool), name, reason, slab_voxels: SLAB_VOXELS }
     }
 
     pub fn kind(&self) -> ProcessorKind {
         match self.place {
+            Place::Gpu(_) => ProcessorKind::Gpu,
             Place::Twin(_) => ProcessorKind::Twin,
         }
     }
@@ -80,8 +124,14 @@ impl Processor {
         &self.reason
     }
 
+    /// Slices of a turn, at least 1.
     pub(crate) fn slab_slices(&self, dimensions: Dimensions) -> u32 {
-        u32::try_from(self.slab_voxels / dimensions.slice_len()).unwrap_or(u32::MAX).max(1)
+        let wanted = u32::try_from(self.slab_voxels / dimensions.slice_len()).unwrap_or(u32::MAX);
+        let fitting = match &self.place {
+            Place::Gpu(engine) => calcium::gpu::slices_that_fit(dimensions, engine.binding_limit_bytes()),
+            Place::Twin(_) => u32::MAX,
+        };
+        wanted.min(fitting).max(1)
     }
 
     pub(crate) fn calcium_components(
@@ -89,8 +139,27 @@ impl Processor {
         slab: &Slab<'_>,
         threshold_hu: i16,
     ) -> Result<Vec<Component>, ProcessorError> {
-        match &self.place {
+        match &mut self.place {
+            Place::Gpu(engine) => Ok(calcium::gpu::components(engine, slab, threshold_hu)?),
             Place::Twin(pool) => Ok(pool.install(|| cpu::calcium::components(slab, threshold_hu))),
+        }
+    }
+}
+
+/// The adapter's engine, if it passes the probe.
+fn probed(adapter: &Adapter) -> Result<Engine, String> {
+    let mut engine = Engine::open(adapter).map_err(|error| error.to_string())?;
+    probe::run(|slab, threshold_hu| calcium::gpu::components(&mut engine, slab, threshold_hu))?;
+    Ok(engine)
+}
+
+impl AdapterKind {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Discrete => "discrete GPU",
+            Self::Integrated => "integrated GPU",
+            Self::Other => "other GPU",
+            Self::Software => "software Vulkan",
         }
     }
 }
@@ -99,7 +168,7 @@ impl Processor {
 #[derive(Clone, Debug)]
 pub struct AdapterReport {
     pub name: String,
-    /// "discrete GPU", "integrated GPU", "software", ...
+    /// "discrete GPU", "integrated GPU", "other GPU" or "software Vulkan".
     pub kind: &'static str,
     pub driver: String,
     /// Device memory this process may use now; `None` where Vulkan does not say.
@@ -108,7 +177,14 @@ pub struct AdapterReport {
     pub probe: Result<(), String>,
 }
 
-/// Every Vulkan adapter, each after the boot probe.
+/// Every Vulkan adapter, best first, each after the boot probe.
 pub fn survey() -> Vec<AdapterReport> {
-    Vec::new()
+    let report = |adapter: Adapter| AdapterReport {
+        memory_budget_bytes: vulkan::memory_budget_bytes(&adapter.raw),
+        probe: probed(&adapter).map(drop),
+        kind: adapter.kind.words(),
+        name: adapter.name,
+        driver: adapter.driver,
+    };
+    engine::adapters().into_iter().map(report).collect()
 }

@@ -44,53 +44,40 @@ impl Region {
         radius_px: f64,
         slices: RangeInclusive<u32>,
     ) -> Self {
-        let mut region = Self::nothing(dimensions);
-        let radius_squared = if radius_px >= 0.0 { radius_px * radius_px } else { f64::NAN };
-        region.fill_slices(slices, |row, inside| {
-            let dy = f64::from(row) - center_px[1];
-            for column in 0..dimensions.columns {
-                let dx = f64::from(column) - center_px[0];
-                if dx * dx + dy * dy <= radius_squared {
-                    inside(column);
-                }
-            }
-        });
-        region
+        let inside = |column: u32, row: u32, _| {
+            let (dx, dy) = (f64::from(column) - center_px[0], f64::from(row) - center_px[1]);
+            radius_px >= 0.0 && dx * dx + dy * dy <= radius_px * radius_px
+        };
+        Self::from_fn(Dimensions { slices: 1, ..dimensions }, inside).repeated(dimensions, slices)
     }
 
     /// A painted outline in the slices `first..=last`, closed from its last point to its first. A pixel is inside
-    /// when a ray from its centre crosses the outline an odd number of times (even-odd rule); an edge owns its upper
-    /// and left side, so polygons that share an edge share no pixel. Points are (column, row), pixel centres are at
-    /// integers.
+    /// when the outline is crossed an odd number of times on the way to its centre (even-odd rule), so a polygon may
+    /// cross itself. Centres exactly on a left or upper edge are inside, on a right or lower edge outside: polygons
+    /// that share an edge share no pixel. Points are (column, row), pixel centres are at integers.
     pub fn polygon(dimensions: Dimensions, points_px: &[[f64; 2]], slices: RangeInclusive<u32>) -> Self {
-        let mut region = Self::nothing(dimensions);
         let mut crossings = Vec::new();
-        region.fill_slices(slices, |row, inside| {
-            row_crossings(points_px, f64::from(row), &mut crossings);
-            for column in 0..dimensions.columns {
-                let right_of = crossings.partition_point(|&x| x <= f64::from(column));
-                if right_of % 2 == 1 {
-                    inside(column);
-                }
+        let mut crossings_row = None;
+        let inside = |column: u32, row: u32, _| {
+            if crossings_row != Some(row) {
+                row_crossings(points_px, f64::from(row), &mut crossings);
+                crossings_row = Some(row);
             }
-        });
-        region
+            crossings.partition_point(|&x| x <= f64::from(column)) % 2 == 1
+        };
+        Self::from_fn(Dimensions { slices: 1, ..dimensions }, inside).repeated(dimensions, slices)
     }
 
-    /// Asks for the columns of each row once and puts them into every slice of the range that the volume has.
-    fn fill_slices(
-        &mut self,
-        slices: RangeInclusive<u32>,
-        mut columns_of: impl FnMut(u32, &mut dyn FnMut(u32)),
-    ) {
-        let last = (*slices.end()).min(self.dimensions.slices - 1);
-        for row in 0..self.dimensions.rows {
-            columns_of(row, &mut |column| {
-                for slice in *slices.start()..=last {
-                    self.insert(column, row, slice);
-                }
-            });
+    /// The one slice of `self` in every slice of the range that the volume has.
+    fn repeated(&self, dimensions: Dimensions, slices: RangeInclusive<u32>) -> Self {
+        let mut region = Self::nothing(dimensions);
+        let (first, last) = (*slices.start() as usize, *slices.end() as usize);
+        for (slice, words) in region.words.chunks_exact_mut(self.words.len()).enumerate() {
+            if (first..=last).contains(&slice) {
+                words.copy_from_slice(&self.words);
+            }
         }
+        region
     }
 
     pub fn dimensions(&self) -> Dimensions {
@@ -135,13 +122,15 @@ impl Region {
     }
 }
 
-/// Where the closed outline crosses the line through the centres of a row, ascending. An edge includes its end with
-/// the lower row, so a corner on the line is not counted twice.
+/// Where the closed outline crosses the line through the centres of a row, ascending. An edge includes its upper end
+/// only, so a corner on the line is not counted twice, and is always walked downwards, so two polygons that share it
+/// round alike.
 fn row_crossings(points_px: &[[f64; 2]], row: f64, crossings: &mut Vec<f64>) {
     crossings.clear();
-    for (index, &[x0, y0]) in points_px.iter().enumerate() {
-        let [x1, y1] = points_px[(index + 1) % points_px.len()];
-        if (y0 <= row) != (y1 <= row) {
+    for (index, &start) in points_px.iter().enumerate() {
+        let end = points_px[(index + 1) % points_px.len()];
+        let ([x0, y0], [x1, y1]) = if start[1] <= end[1] { (start, end) } else { (end, start) };
+        if y0 <= row && row < y1 {
             crossings.push(x0 + (row - y0) / (y1 - y0) * (x1 - x0));
         }
     }

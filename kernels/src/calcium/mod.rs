@@ -23,6 +23,7 @@
 //! Not here: mass (needs a calibration), vessels, other tube voltages' tables, percentiles.
 
 mod components;
+pub(crate) mod gpu;
 mod lesions;
 mod outline;
 

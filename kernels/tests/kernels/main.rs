@@ -1,0 +1,11 @@
+//! What the kernels promise, through their public door. One target, so that wgpu is linked once and one GPU serves
+//! every test.
+
+#![expect(clippy::unwrap_used, reason = "test code")]
+#![expect(clippy::cast_possible_truncation, reason = "test volumes are small")]
+
+mod calcium;
+mod gpu;
+mod oracle;
+mod region;
+mod volumes;
