@@ -2,7 +2,7 @@
 // `npm run dev` proxies the API to any live box: PROXY_TARGET=http://127.0.0.1:PORT npm run dev
 import { defineConfig } from "vitest/config";
 
-const box = process.env["PROXY_TARGET"] ?? "http://127.0.0.1:8090";
+const box = process.env.PROXY_TARGET ?? "http://127.0.0.1:8090";
 
 export default defineConfig({
   build: {

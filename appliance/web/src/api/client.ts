@@ -17,13 +17,13 @@ export class ApiError extends Error {
 
 const UNREACHABLE = "The box cannot be reached. Check that it is switched on and that this station is on its network.";
 
-function kind_of_status(status: number): ApiErrorKind {
+function kindOfStatus(status: number): ApiErrorKind {
   if (status === 401 || status === 403) return "signed_out";
   if (status === 404 || status === 410) return "not_found";
   return status < 500 ? "refused" : "box_failed";
 }
 
-function sentence_for(kind: ApiErrorKind, status: number): string {
+function sentenceFor(kind: ApiErrorKind, status: number): string {
   switch (kind) {
     case "unreachable":
       return UNREACHABLE;
@@ -39,9 +39,9 @@ function sentence_for(kind: ApiErrorKind, status: number): string {
 }
 
 /** The box's own sentence when it sent one, otherwise ours. */
-export function error_from_response(status: number, body: string): ApiError {
-  const kind = kind_of_status(status);
-  let message = sentence_for(kind, status);
+export function errorFromResponse(status: number, body: string): ApiError {
+  const kind = kindOfStatus(status);
+  let message = sentenceFor(kind, status);
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed === "object" && parsed !== null && "error" in parsed && typeof parsed.error === "string") {
@@ -54,23 +54,23 @@ export function error_from_response(status: number, body: string): ApiError {
 }
 
 /** For anything that was thrown on the way: an abort stays an abort, a dead network gets our sentence. */
-export function error_from_throw(thrown: unknown): Error {
+export function errorFromThrow(thrown: unknown): Error {
   if (thrown instanceof ApiError) return thrown;
-  if (is_abort(thrown)) return thrown;
+  if (isAbort(thrown)) return thrown;
   return new ApiError("unreachable", UNREACHABLE);
 }
 
-export function is_abort(thrown: unknown): thrown is DOMException {
+export function isAbort(thrown: unknown): thrown is DOMException {
   return thrown instanceof DOMException && thrown.name === "AbortError";
 }
 
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
   try {
     const response = await fetch(path, { credentials: "same-origin", ...init });
-    if (!response.ok) throw error_from_response(response.status, await response.text());
+    if (!response.ok) throw errorFromResponse(response.status, await response.text());
     return response;
   } catch (thrown) {
-    throw error_from_throw(thrown);
+    throw errorFromThrow(thrown);
   }
 }
 
@@ -79,7 +79,7 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
   try {
     return (await response.json()) as T;
   } catch (thrown) {
-    if (is_abort(thrown)) throw thrown;
+    if (isAbort(thrown)) throw thrown;
     throw new ApiError("box_failed", "The box sent an answer that is cut off or malformed. Try again.");
   }
 }
@@ -88,66 +88,66 @@ function post(body: unknown): RequestInit {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
-const study_path = (uid: string): string => `/api/studies/${encodeURIComponent(uid)}`;
+const studyPath = (uid: string): string => `/api/studies/${encodeURIComponent(uid)}`;
 
-export async function sign_in(token: string): Promise<void> {
+export async function signIn(token: string): Promise<void> {
   await request("/api/session", post({ token }));
 }
 
-export async function sign_out(): Promise<void> {
+export async function signOut(): Promise<void> {
   await request("/api/session", { method: "DELETE" });
 }
 
 /** Rejects with kind "signed_out" where there is no session. */
-export async function check_session(): Promise<void> {
+export async function checkSession(): Promise<void> {
   await request("/api/session");
 }
 
-export async function fetch_studies(): Promise<StudySummary[]> {
+export async function fetchStudies(): Promise<StudySummary[]> {
   return (await json<{ studies: StudySummary[] }>("/api/studies")).studies;
 }
 
-export async function fetch_study(uid: string): Promise<StudyDetail> {
-  return json<StudyDetail>(study_path(uid));
+export async function fetchStudy(uid: string): Promise<StudyDetail> {
+  return json<StudyDetail>(studyPath(uid));
 }
 
-export async function fetch_findings(uid: string): Promise<Finding[]> {
-  return (await json<{ findings: Finding[] }>(`${study_path(uid)}/findings`)).findings;
+export async function fetchFindings(uid: string): Promise<Finding[]> {
+  return (await json<{ findings: Finding[] }>(`${studyPath(uid)}/findings`)).findings;
 }
 
-export async function fetch_box(): Promise<BoxFacts> {
+export async function fetchBox(): Promise<BoxFacts> {
   return json<BoxFacts>("/api/box");
 }
 
-export async function post_region(uid: string, series_uid: string, shape: Shape): Promise<string> {
-  const answer = await json<{ finding_id: string }>(`${study_path(uid)}/regions`, post({ series_uid, shape }));
+export async function postRegion(uid: string, series_uid: string, shape: Shape): Promise<string> {
+  const answer = await json<{ finding_id: string }>(`${studyPath(uid)}/regions`, post({ series_uid, shape }));
   return answer.finding_id;
 }
 
 /** Raw little-endian int16 values of one frame. Rejects when the length is not rows * columns. */
-export async function fetch_frame(
+export async function fetchFrame(
   uid: string,
   series_uid: string,
   frame: number,
-  pixel_count: number,
+  pixelCount: number,
   signal: AbortSignal,
 ): Promise<Int16Array> {
-  const path = `${study_path(uid)}/series/${encodeURIComponent(series_uid)}/frames/${frame}.i16`;
+  const path = `${studyPath(uid)}/series/${encodeURIComponent(series_uid)}/frames/${frame}.i16`;
   const response = await request(path, { signal });
   let bytes: ArrayBuffer;
   try {
     bytes = await response.arrayBuffer();
   } catch (thrown) {
-    throw error_from_throw(thrown);
+    throw errorFromThrow(thrown);
   }
-  return pixels_from_bytes(bytes, pixel_count);
+  return pixelsFromBytes(bytes, pixelCount);
 }
 
-export function pixels_from_bytes(bytes: ArrayBuffer, pixel_count: number): Int16Array {
-  if (bytes.byteLength !== pixel_count * 2) {
+export function pixelsFromBytes(bytes: ArrayBuffer, pixelCount: number): Int16Array {
+  if (bytes.byteLength !== pixelCount * 2) {
     throw new ApiError(
       "box_failed",
-      `The image came with ${bytes.byteLength} bytes where ${pixel_count * 2} were expected. Try again.`,
+      `The image came with ${bytes.byteLength} bytes where ${pixelCount * 2} were expected. Try again.`,
     );
   }
   // Every browser this runs in is little-endian (WebAssembly already demands it), so no byte swap.

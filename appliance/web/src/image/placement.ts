@@ -29,7 +29,8 @@ export const QUARTER_TURN_RIGHT: Orientation = { xx: 0, xy: -1, yx: 1, yy: 0 };
 export const QUARTER_TURN_LEFT: Orientation = { xx: 0, xy: 1, yx: -1, yy: 0 };
 
 /** First `before`, then `after`, both as seen on the screen. */
-export function then(before: Orientation, after: Orientation): Orientation {
+// (Not called `then`: a module that exports that name is taken for a promise by import().)
+export function composed(before: Orientation, after: Orientation): Orientation {
   return {
     xx: after.xx * before.xx + after.xy * before.yx,
     xy: after.xx * before.xy + after.xy * before.yy,
@@ -71,7 +72,7 @@ export interface Placement {
 type Grid = Pick<Stack, "columns" | "rows" | "column_spacing_mm" | "row_spacing_mm">;
 
 /** Width and height of one pixel relative to its smaller side; unknown spacing means square pixels. */
-export function pixel_shape(grid: Grid): Size {
+export function pixelShape(grid: Grid): Size {
   const width = grid.column_spacing_mm;
   const height = grid.row_spacing_mm;
   if (width === null || height === null || !(width > 0) || !(height > 0)) return { width: 1, height: 1 };
@@ -80,13 +81,13 @@ export function pixel_shape(grid: Grid): Size {
 }
 
 export function place(grid: Grid, view: View, viewport: Size): Placement {
-  const pixel = pixel_shape(grid);
+  const pixel = pixelShape(grid);
   const sideways = view.orientation.xx === 0;
-  const extent_x = grid.columns * pixel.width;
-  const extent_y = grid.rows * pixel.height;
+  const extentX = grid.columns * pixel.width;
+  const extentY = grid.rows * pixel.height;
   const fit = Math.min(
-    viewport.width / (sideways ? extent_y : extent_x),
-    viewport.height / (sideways ? extent_x : extent_y),
+    viewport.width / (sideways ? extentY : extentX),
+    viewport.height / (sideways ? extentX : extentY),
   );
   const scale = Math.max(fit, 1e-6) * view.zoom;
   const { xx, xy, yx, yy } = view.orientation;
@@ -94,19 +95,19 @@ export function place(grid: Grid, view: View, viewport: Size): Placement {
   const b = scale * yx * pixel.width;
   const c = scale * xy * pixel.height;
   const d = scale * yy * pixel.height;
-  const middle_x = (grid.columns - 1) / 2;
-  const middle_y = (grid.rows - 1) / 2;
-  const e = viewport.width / 2 + view.pan.x - a * middle_x - c * middle_y;
-  const f = viewport.height / 2 + view.pan.y - b * middle_x - d * middle_y;
+  const middleX = (grid.columns - 1) / 2;
+  const middleY = (grid.rows - 1) / 2;
+  const e = viewport.width / 2 + view.pan.x - a * middleX - c * middleY;
+  const f = viewport.height / 2 + view.pan.y - b * middleX - d * middleY;
   return { a, b, c, d, e, f, scale };
 }
 
-export function screen_from_image(placement: Placement, point: Point): Point {
+export function screenFromImage(placement: Placement, point: Point): Point {
   const { a, b, c, d, e, f } = placement;
   return { x: a * point.x + c * point.y + e, y: b * point.x + d * point.y + f };
 }
 
-export function image_from_screen(placement: Placement, point: Point): Point {
+export function imageFromScreen(placement: Placement, point: Point): Point {
   const { a, b, c, d, e, f } = placement;
   const determinant = a * d - b * c;
   const x = point.x - e;
@@ -114,39 +115,39 @@ export function image_from_screen(placement: Placement, point: Point): Point {
   return { x: (d * x - c * y) / determinant, y: (a * y - b * x) / determinant };
 }
 
-export function clamp_zoom(zoom: number): number {
+export function clampZoom(zoom: number): number {
   return Math.max(ZOOM_MIN, Math.min(ZOOM_MAX, zoom));
 }
 
 /** Zooms so that what lies under `anchor` (screen) stays under it. */
-export function zoomed_at(view: View, factor: number, anchor: Point, viewport: Size): View {
-  const zoom = clamp_zoom(view.zoom * factor);
+export function zoomedAt(view: View, factor: number, anchor: Point, viewport: Size): View {
+  const zoom = clampZoom(view.zoom * factor);
   const growth = zoom / view.zoom;
-  const from_centre = { x: anchor.x - viewport.width / 2, y: anchor.y - viewport.height / 2 };
+  const fromCentre = { x: anchor.x - viewport.width / 2, y: anchor.y - viewport.height / 2 };
   return {
     ...view,
     zoom,
     pan: {
-      x: from_centre.x - (from_centre.x - view.pan.x) * growth,
-      y: from_centre.y - (from_centre.y - view.pan.y) * growth,
+      x: fromCentre.x - (fromCentre.x - view.pan.x) * growth,
+      y: fromCentre.y - (fromCentre.y - view.pan.y) * growth,
     },
   };
 }
 
 /** Flips or turns the picture about the middle of the viewport, where the reader is looking. */
 export function reoriented(view: View, by: Orientation): View {
-  return { ...view, orientation: then(view.orientation, by), pan: turned(view.pan, by) };
+  return { ...view, orientation: composed(view.orientation, by), pan: turned(view.pan, by) };
 }
 
 /** The view that shows `point` of the image in the middle of the viewport at `zoom`. */
-export function centred_on(grid: Grid, view: View, point: Point, zoom: number, viewport: Size): View {
-  const moved: View = { ...view, zoom: clamp_zoom(zoom), pan: { x: 0, y: 0 } };
-  const seen_at = screen_from_image(place(grid, moved, viewport), point);
-  return { ...moved, pan: { x: viewport.width / 2 - seen_at.x, y: viewport.height / 2 - seen_at.y } };
+export function centredOn(grid: Grid, view: View, point: Point, zoom: number, viewport: Size): View {
+  const moved: View = { ...view, zoom: clampZoom(zoom), pan: { x: 0, y: 0 } };
+  const seenAt = screenFromImage(place(grid, moved, viewport), point);
+  return { ...moved, pan: { x: viewport.width / 2 - seenAt.x, y: viewport.height / 2 - seenAt.y } };
 }
 
 /** The letters at the screen's edges for letters given at the image's edges. */
-export function seen_edge_letters(letters: EdgeLetters, orientation: Orientation): EdgeLetters {
+export function seenEdgeLetters(letters: EdgeLetters, orientation: Orientation): EdgeLetters {
   const at = (screen: Point): string => {
     // The inverse of a signed permutation matrix is its transpose.
     const x = orientation.xx * screen.x + orientation.yx * screen.y;

@@ -27,7 +27,7 @@ export const WIDTH_MIN = 1;
 export const WIDTH_MAX = 65536;
 
 /** PS3.3 C.11.2.1.2.1 for an output range of 0 to 255, before rounding. */
-export function grey_from_value(value: number, { center, width }: Window): number {
+export function greyFromValue(value: number, { center, width }: Window): number {
   if (value <= center - 0.5 - (width - 1) / 2) return 0;
   if (value > center - 0.5 + (width - 1) / 2) return 255;
   return ((value - (center - 0.5)) / (width - 1) + 0.5) * 255;
@@ -37,10 +37,10 @@ export function grey_from_value(value: number, { center, width }: Window): numbe
 export const LOOKUP_OFFSET = 32768;
 
 /** 65536 opaque grey RGBA pixels; `inverted` is MONOCHROME1 exclusive-or the reader's inversion. */
-export function lookup_table(window: Window, inverted: boolean): Uint32Array {
+export function lookupTable(window: Window, inverted: boolean): Uint32Array {
   const table = new Uint32Array(65536);
   for (let index = 0; index < table.length; index += 1) {
-    const rounded = Math.round(grey_from_value(index - LOOKUP_OFFSET, window));
+    const rounded = Math.round(greyFromValue(index - LOOKUP_OFFSET, window));
     const grey = inverted ? 255 - rounded : rounded;
     // Little-endian RGBA in memory is ABGR in a word; grey makes the order irrelevant but for alpha.
     table[index] = 0xff000000 | (grey << 16) | (grey << 8) | grey;
@@ -48,14 +48,14 @@ export function lookup_table(window: Window, inverted: boolean): Uint32Array {
   return table;
 }
 
-export function apply_lookup(pixels: Int16Array, table: Uint32Array, out: Uint32Array): void {
+export function applyLookup(pixels: Int16Array, table: Uint32Array, out: Uint32Array): void {
   for (let index = 0; index < pixels.length; index += 1) {
     out[index] = table[(pixels[index] as number) + LOOKUP_OFFSET] as number;
   }
 }
 
 /** A window for images that brought none: everything between the darkest and the brightest pixel. */
-export function window_of_extremes(pixels: Int16Array): Window {
+export function windowOfExtremes(pixels: Int16Array): Window {
   let lowest = 32767;
   let highest = -32768;
   for (const value of pixels) {
@@ -71,7 +71,7 @@ export function window_of_extremes(pixels: Int16Array): Window {
  * A drag of `dx`, `dy` screen pixels. Right widens, down raises the centre (darker), as readers know it.
  * The step grows with the width, so that brain and bone windows both need a hand's breadth.
  */
-export function dragged_window(window: Window, dx: number, dy: number): Window {
+export function draggedWindow(window: Window, dx: number, dy: number): Window {
   const step = Math.max(0.5, window.width / 400);
   return {
     center: Math.max(-LOOKUP_OFFSET, Math.min(LOOKUP_OFFSET, Math.round(window.center + dy * step))),
