@@ -88,6 +88,7 @@ fn naive(volume: &Volume, region: &Region) -> f64 {
     agatston
 }
 
+#[expect(clippy::print_stdout, reason = "a figure is worth little without the device it was measured on")]
 fn calcium(criterion: &mut Criterion) {
     let dimensions = dimensions();
     let Dimensions { columns, rows, slices } = dimensions;
@@ -100,6 +101,7 @@ fn calcium(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(size_of_val(volume.hounsfield()) as u64)).sample_size(20);
     for (name, wish) in [("twin", Wish::Twin), ("gpu", Wish::Gpu)] {
         let mut processor = Processor::open(wish).unwrap_or_else(|error| panic!("{error}"));
+        println!("{name}: {}; {}", processor.name(), processor.reason());
         let mut run = || {
             score(&mut processor, &volume, &everywhere, &Protocol::AGATSTON, &mut |_| {
                 ControlFlow::Continue(())

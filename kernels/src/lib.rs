@@ -2,6 +2,8 @@
 //!
 //! No files, no async, no DICOM: a volume comes in, numbers come out. `unsafe` lives in `vulkan.rs` only.
 
+#![deny(unsafe_code)]
+
 pub mod calcium;
 mod cpu;
 mod engine;
@@ -10,6 +12,7 @@ mod processor;
 pub mod region;
 mod table;
 pub mod volume;
+#[expect(unsafe_code, reason = "the one door to raw Vulkan")]
 mod vulkan;
 
 pub use engine::EngineError;
