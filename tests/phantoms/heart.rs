@@ -7,18 +7,18 @@ use super::shape::{Ellipsoid, Point, between, capsule, length, minus, smooth_uni
 const ARTERY_DEPTH_MM: f32 = 3.0;
 const FAT_MM: f32 = 6.5;
 const PERICARDIUM_MM: f32 = 1.6;
-pub const ARTERY_RADIUS_MM: f32 = 1.8;
+pub(super) const ARTERY_RADIUS_MM: f32 = 1.8;
 
 /// One coronary artery: its name and points on its course.
 #[derive(Clone, Debug)]
-pub struct Artery {
-    pub name: &'static str,
-    pub course: Vec<Point>,
+pub(super) struct Artery {
+    pub(super) name: &'static str,
+    pub(super) course: Vec<Point>,
 }
 
 impl Artery {
     /// The point a fraction (0..=1) of the way along.
-    pub fn at(&self, fraction: f32) -> Point {
+    pub(super) fn at(&self, fraction: f32) -> Point {
         let steps = self.course.windows(2).map(|pair| length(minus(pair[1], pair[0])));
         let mut left = steps.clone().sum::<f32>() * fraction.clamp(0.0, 1.0);
         for (pair, step) in self.course.windows(2).zip(steps) {
@@ -30,21 +30,21 @@ impl Artery {
         self.course[self.course.len() - 1]
     }
 
-    pub fn distance(&self, point: Point) -> f32 {
+    pub(super) fn distance(&self, point: Point) -> f32 {
         let near = self.course.windows(2).map(|pair| capsule(point, pair[0], pair[1], ARTERY_RADIUS_MM));
         near.fold(f32::INFINITY, f32::min)
     }
 }
 
 #[derive(Debug)]
-pub struct Heart {
+pub(super) struct Heart {
     chambers: [Ellipsoid; 4],
     left_ventricle_blood: Ellipsoid,
-    pub arteries: Vec<Artery>,
+    pub(super) arteries: Vec<Artery>,
 }
 
 impl Heart {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let left_ventricle = Ellipsoid::along([42.0, -14.0, -14.0], [0.76, -0.5, -0.42], [43.0, 29.0, 31.0]);
         let right_ventricle = Ellipsoid::along([8.0, -38.0, -14.0], [0.85, -0.22, -0.38], [44.0, 21.0, 32.0]);
         let right_atrium = Ellipsoid::upright([-33.0, -8.0, -6.0], [22.0, 27.0, 32.0]);
@@ -59,7 +59,7 @@ impl Heart {
     }
 
     /// What fills a point: Hounsfield units, or None outside the sac.
-    pub fn hounsfield(&self, point: Point) -> Option<f32> {
+    pub(super) fn hounsfield(&self, point: Point) -> Option<f32> {
         let muscle = self.chambers.map(|chamber| chamber.distance(point));
         let sac = self.sac(muscle);
         if sac > PERICARDIUM_MM {
@@ -77,7 +77,7 @@ impl Heart {
     }
 
     /// Distance to the sac: the chambers, their grooves filled, and fat around them.
-    pub fn sac_distance(&self, point: Point) -> f32 {
+    pub(super) fn sac_distance(&self, point: Point) -> f32 {
         self.sac(self.chambers.map(|chamber| chamber.distance(point)))
     }
 
@@ -122,9 +122,18 @@ const COURSES: [(&str, &[Point]); 4] = [
     ("LM", &[[15.0, -10.0, 26.0], [21.0, -13.0, 24.0], [26.0, -15.0, 22.0]]),
     (
         "LAD",
-        &[[28.0, -18.0, 20.0], [32.0, -32.0, 12.0], [40.0, -46.0, 0.0], [52.0, -52.0, -12.0], [64.0, -52.0, -30.0]],
+        &[
+            [28.0, -18.0, 20.0],
+            [32.0, -32.0, 12.0],
+            [40.0, -46.0, 0.0],
+            [52.0, -52.0, -12.0],
+            [64.0, -52.0, -30.0],
+        ],
     ),
-    ("LCX", &[[30.0, -10.0, 22.0], [44.0, 4.0, 16.0], [46.0, 14.0, 6.0], [36.0, 22.0, -8.0], [24.0, 22.0, -18.0]]),
+    (
+        "LCX",
+        &[[30.0, -10.0, 22.0], [44.0, 4.0, 16.0], [46.0, 14.0, 6.0], [36.0, 22.0, -8.0], [24.0, 22.0, -18.0]],
+    ),
     (
         "RCA",
         &[

@@ -1,1 +1,19 @@
-//! Synthetic patients with known truth.
+//! Synthetic patients with known truth, written as real DICOM files.
+//!
+//! Truth never comes from measuring the picture: lesions are sets of whole voxels whose score is added up where
+//! they are drawn (`lesions`). Every number follows from a seed. Nothing here resembles a living person.
+
+mod calcium;
+mod chest;
+mod heart;
+mod lesions;
+mod others;
+mod random;
+mod series;
+mod shape;
+mod skeleton;
+
+pub use calcium::CalciumPatient;
+pub use lesions::{TrueLesion, TrueSlice, Truth};
+pub use others::{Defect, broken_ct, contrast_ct, ct_with_a_gap, plain_mr, tiny_ct};
+pub use series::{Encoding, Modality, Series, SeriesUids, write};

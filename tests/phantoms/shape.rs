@@ -2,40 +2,40 @@
 //!
 //! Distances to ellipsoids are first-order estimates, exact on the surface: enough to draw with.
 
-pub type Point = [f32; 3];
+pub(super) type Point = [f32; 3];
 
-pub fn minus(a: Point, b: Point) -> Point {
+pub(super) fn minus(a: Point, b: Point) -> Point {
     [a[0] - b[0], a[1] - b[1], a[2] - b[2]]
 }
 
-pub fn dot(a: Point, b: Point) -> f32 {
+pub(super) fn dot(a: Point, b: Point) -> f32 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 
-pub fn length(a: Point) -> f32 {
+pub(super) fn length(a: Point) -> f32 {
     dot(a, a).sqrt()
 }
 
 /// The point a fraction of the way from `a` to `b`.
-pub fn between(a: Point, b: Point, fraction: f32) -> Point {
+pub(super) fn between(a: Point, b: Point, fraction: f32) -> Point {
     [0, 1, 2].map(|axis| a[axis] + (b[axis] - a[axis]) * fraction)
 }
 
 /// An ellipsoid whose first axis may point anywhere; the other two stay as level as they can.
 #[derive(Clone, Copy, Debug)]
-pub struct Ellipsoid {
+pub(super) struct Ellipsoid {
     center: Point,
     axes: [Point; 3],
     radii_mm: Point,
 }
 
 impl Ellipsoid {
-    pub fn upright(center: Point, radii_mm: Point) -> Self {
+    pub(super) fn upright(center: Point, radii_mm: Point) -> Self {
         Self { center, axes: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]], radii_mm }
     }
 
     /// First radius along `direction`, second in the axial plane, third roughly along z.
-    pub fn along(center: Point, direction: Point, radii_mm: Point) -> Self {
+    pub(super) fn along(center: Point, direction: Point, radii_mm: Point) -> Self {
         let norm = length(direction);
         let first = direction.map(|value| value / norm);
         let level = (first[0] * first[0] + first[1] * first[1]).sqrt();
@@ -49,12 +49,12 @@ impl Ellipsoid {
     }
 
     /// The same body with every radius multiplied.
-    pub fn scaled(mut self, factor: f32) -> Self {
+    pub(super) fn scaled(mut self, factor: f32) -> Self {
         self.radii_mm = self.radii_mm.map(|radius| radius * factor);
         self
     }
 
-    pub fn distance(&self, point: Point) -> f32 {
+    pub(super) fn distance(&self, point: Point) -> f32 {
         let offset = minus(point, self.center);
         let local = self.axes.map(|axis| dot(offset, axis));
         let unit = [0, 1, 2].map(|axis| local[axis] / self.radii_mm[axis]);
@@ -66,7 +66,7 @@ impl Ellipsoid {
 }
 
 /// Distance to a straight tube with round ends.
-pub fn capsule(point: Point, from: Point, to: Point, radius_mm: f32) -> f32 {
+pub(super) fn capsule(point: Point, from: Point, to: Point, radius_mm: f32) -> f32 {
     let axis = minus(to, from);
     let along = (dot(minus(point, from), axis) / dot(axis, axis)).clamp(0.0, 1.0);
     length(minus(point, between(from, to, along))) - radius_mm
@@ -74,13 +74,13 @@ pub fn capsule(point: Point, from: Point, to: Point, radius_mm: f32) -> f32 {
 
 /// Distance to an ellipse in the axial plane, estimated along the ray from its centre. `power` 2 is an ellipse,
 /// more is squarer.
-pub fn oval(x: f32, y: f32, half_width: f32, half_depth: f32, power: f32) -> f32 {
+pub(super) fn oval(x: f32, y: f32, half_width: f32, half_depth: f32, power: f32) -> f32 {
     let reach = ((x / half_width).abs().powf(power) + (y / half_depth).abs().powf(power)).powf(1.0 / power);
     if reach < 1e-3 { -half_width.min(half_depth) } else { (reach - 1.0) / reach * (x * x + y * y).sqrt() }
 }
 
 /// The smaller distance, with the crease filled over about `width_mm`.
-pub fn smooth_union(a: f32, b: f32, width_mm: f32) -> f32 {
+pub(super) fn smooth_union(a: f32, b: f32, width_mm: f32) -> f32 {
     let blend = (0.5 + 0.5 * (b - a) / width_mm).clamp(0.0, 1.0);
     b + (a - b) * blend - width_mm * blend * (1.0 - blend)
 }
