@@ -74,6 +74,11 @@ impl Association {
         Ok(Self { stream, contexts, pdu_length_max, message_id: 0 })
     }
 
+    /// Context 1 for CT images in explicit VR little endian: all that most scenarios need.
+    pub fn open_for_ct(port: u16) -> Result<Self, AssociationError> {
+        Self::open(port, "SIDELIGHT", &[(CT_IMAGE_STORAGE, &[EXPLICIT_VR_LITTLE_ENDIAN])])
+    }
+
     pub fn contexts(&self) -> &[Context] {
         &self.contexts
     }

@@ -10,6 +10,7 @@ pub mod association;
 pub mod broker;
 pub mod browser;
 pub mod dcmtk;
+pub mod part10;
 pub mod patience;
 pub mod process;
 pub mod scratch;
