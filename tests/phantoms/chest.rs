@@ -8,8 +8,8 @@ use super::random::Random;
 use super::shape::{Ellipsoid, Point, capsule, oval, smooth_union};
 use super::skeleton::Skeleton;
 
-pub(super) const BODY_HALF_WIDTH_MM: f32 = 172.0;
-pub(super) const BODY_HALF_DEPTH_MM: f32 = 113.0;
+pub(super) const BODY_HALF_WIDTH_MM: f32 = 162.0;
+pub(super) const BODY_HALF_DEPTH_MM: f32 = 108.0;
 pub(super) const AIR_HU: f32 = -1000.0;
 const FAT_HU: f32 = -104.0;
 const MUSCLE_HU: f32 = 56.0;
@@ -84,7 +84,7 @@ impl Chest {
         if skin > -2.0 {
             return Sample::soft(15.0);
         }
-        let cavity = oval(x, y + 3.0, 129.0, 84.0, 2.3);
+        let cavity = oval(x, y - 0.5, 121.0, 80.0, 2.3);
         if let Some(bone) = self.skeleton.sample(point, cavity) {
             return bone;
         }
@@ -135,8 +135,8 @@ impl Chest {
     /// The fatty bed between the lungs.
     fn mediastinum(&self, point: Point) -> f32 {
         let [x, y, z] = point;
-        let front = oval(x - 4.0, y + 78.0, 13.0 + 0.10 * (60.0 - z).max(0.0), 30.0, 1.4);
-        let front = front.min(capsule(point, [4.0, -86.0, z], [5.0, -40.0, z], 6.0));
+        let front = oval(x - 4.0, y + 72.0, 13.0 + 0.10 * (60.0 - z).max(0.0), 30.0, 1.4);
+        let front = front.min(capsule(point, [4.0, -80.0, z], [5.0, -40.0, z], 6.0));
         let back = capsule(point, [4.0, 14.0, z], [4.0, 60.0, z], 19.0);
         let aorta =
             oval(x - self.aorta[0], y - self.aorta[1], self.aorta_radius_mm, self.aorta_radius_mm, 2.0) - 2.0;
@@ -233,13 +233,13 @@ fn twigs(random: &mut Random) -> Vec<Twig> {
 }
 
 fn grow(grown: &mut Vec<Twig>, random: &mut Random, from: Point, heading: Point, radius_mm: f32, levels: u8) {
-    let reach = random.between(15.0, 30.0) as f32;
+    let reach = random.between(15.0, 33.0) as f32;
     let to = [0, 1, 2].map(|axis| from[axis] + heading[axis] * reach);
     grown.push(Twig { from, to, radius_mm });
     if levels > 0 {
         for _ in 0..2 {
             let turned = heading.map(|value| value * 0.94 + random.between(-0.46, 0.46) as f32);
-            grow(grown, random, to, turned, radius_mm * 0.68, levels - 1);
+            grow(grown, random, to, turned, radius_mm * 0.73, levels - 1);
         }
     }
 }

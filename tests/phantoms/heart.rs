@@ -45,8 +45,8 @@ pub(super) struct Heart {
 
 impl Heart {
     pub(super) fn new() -> Self {
-        let left_ventricle = Ellipsoid::along([42.0, -14.0, -14.0], [0.76, -0.5, -0.42], [43.0, 29.0, 31.0]);
-        let right_ventricle = Ellipsoid::along([8.0, -38.0, -14.0], [0.85, -0.22, -0.38], [44.0, 21.0, 32.0]);
+        let left_ventricle = Ellipsoid::along([42.0, -15.0, -15.0], [0.74, -0.5, -0.46], [44.0, 29.0, 32.0]);
+        let right_ventricle = Ellipsoid::along([8.0, -38.0, -16.0], [0.85, -0.24, -0.36], [45.0, 21.0, 35.0]);
         let right_atrium = Ellipsoid::upright([-33.0, -8.0, -6.0], [22.0, 27.0, 32.0]);
         let left_atrium = Ellipsoid::upright([5.0, 16.0, 12.0], [33.0, 18.0, 22.0]);
         let mut heart = Self {

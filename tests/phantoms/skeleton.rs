@@ -131,6 +131,6 @@ fn canal(x: f32, y: f32) -> Sample {
 fn sternum([x, y, z]: Point) -> Option<Sample> {
     // Below the body of the sternum the xiphoid is narrow and thin.
     let (half_width, half_depth) = if z > -48.0 { (17.0, 5.8) } else { (9.0, 4.2) };
-    let rim = oval(x, y + 95.0, half_width, half_depth, 2.6);
+    let rim = oval(x, y + 88.0, half_width, half_depth, 2.6);
     (rim < 0.0).then(|| Sample::bone(if rim > -1.4 { CORTEX_HU - 160.0 } else { MARROW_HU - 15.0 }))
 }
