@@ -40,6 +40,12 @@ pub struct Processor {
     slab_voxels: usize,
 }
 
+/// It may be opened on one thread and used on another.
+const _: () = {
+    const fn sendable<T: Send>() {}
+    sendable::<Processor>();
+};
+
 #[derive(Debug)]
 enum Place {
     Gpu(Box<Engine>),

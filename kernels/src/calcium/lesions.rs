@@ -8,14 +8,24 @@ const AGATSTON_SLICE_MM: f64 = 3.0;
 
 /// What one pixel of a slice is worth.
 #[derive(Clone, Copy)]
-struct Units {
-    pixel_area_mm2: f64,
+pub(super) struct Units {
+    pub(super) pixel_area_mm2: f64,
     voxel_mm3: f64,
     slice_scale: f64,
 }
 
 impl Units {
-    fn agatston(self, weighted_pixels: u64) -> f64 {
+    pub(super) fn new(geometry: &Geometry) -> Self {
+        let pixel_area_mm2 = geometry.pixel_area_mm2();
+        Self {
+            pixel_area_mm2,
+            voxel_mm3: pixel_area_mm2 * geometry.slice_increment_mm,
+            slice_scale: geometry.slice_increment_mm / AGATSTON_SLICE_MM,
+        }
+    }
+
+    /// Of pixels that are each counted as often as they weigh.
+    pub(super) fn agatston(self, weighted_pixels: u64) -> f64 {
         exact(weighted_pixels) * self.pixel_area_mm2 * self.slice_scale
     }
 
@@ -30,17 +40,8 @@ fn exact(count: u64) -> f64 {
     count as f64
 }
 
-/// Puts the areas and scores in and groups slice lesions (ordered by slice, then first pixel) that touch.
-pub(super) fn group(mut scored: Vec<SliceLesion>, geometry: &Geometry, fragments: u32) -> Score {
-    let units = Units {
-        pixel_area_mm2: geometry.pixel_area_mm2(),
-        voxel_mm3: geometry.pixel_area_mm2() * geometry.slice_increment_mm,
-        slice_scale: geometry.slice_increment_mm / AGATSTON_SLICE_MM,
-    };
-    for lesion in &mut scored {
-        lesion.area_mm2 = f64::from(lesion.pixels) * units.pixel_area_mm2;
-        lesion.agatston = units.agatston(weighted_pixels(lesion));
-    }
+/// Adds up slice lesions (ordered by slice, then first pixel) and groups those that touch.
+pub(super) fn group(scored: Vec<SliceLesion>, units: Units, fragments: u32) -> Score {
     // The sums are integers and become a number once, so their order cannot change it.
     let agatston = units.agatston(scored.iter().map(weighted_pixels).sum());
     let volume_mm3 = units.volume_mm3(scored.iter().map(|lesion| u64::from(lesion.pixels)).sum());
@@ -50,8 +51,8 @@ pub(super) fn group(mut scored: Vec<SliceLesion>, geometry: &Geometry, fragments
     for (lesion, group) in scored.into_iter().zip(groups) {
         slices[group].push(lesion);
     }
-    let mut lesions: Vec<Lesion> =
-        slices.into_iter().filter(|slices| !slices.is_empty()).map(|slices| lesion(slices, units)).collect();
+    slices.retain(|slices| !slices.is_empty());
+    let mut lesions: Vec<Lesion> = slices.into_iter().map(|slices| lesion(slices, units)).collect();
     // Stable: equals stay in the order of their first pixel.
     lesions.sort_by(|a, b| b.agatston.total_cmp(&a.agatston));
     Score { agatston, volume_mm3, lesions, fragments }

@@ -30,6 +30,7 @@ mod outline;
 use std::ops::ControlFlow;
 
 pub(crate) use components::{Component, MAX_SLICE_VOXELS, Slab};
+use lesions::Units;
 
 use crate::{Dimensions, Processor, ProcessorError, Region, Volume};
 
@@ -136,7 +137,8 @@ pub enum CalciumError {
 /// Scores `volume` inside `region`.
 ///
 /// `checkpoint` is called with the fraction done (0 to 1) before the first slab and after each; a slab is a turn of
-/// bounded work (about 30 ms). `Break` ends with [`CalciumError::Cancelled`].
+/// bounded work (about 30 ms). `Break` ends with [`CalciumError::Cancelled`]. After a lost or hung device every call
+/// fails: open the processor again.
 pub fn score(
     processor: &mut Processor,
     volume: &Volume,
@@ -146,7 +148,8 @@ pub fn score(
 ) -> Result<Score, CalciumError> {
     check(volume, region, protocol)?;
     let slab_slices = processor.slab_slices(volume.dimensions());
-    let minimum_pixels = protocol.minimum_pixels(volume.geometry().pixel_area_mm2());
+    let units = Units::new(volume.geometry());
+    let minimum_pixels = protocol.minimum_pixels(units.pixel_area_mm2);
     let mut scored = Vec::new();
     let mut fragments = 0;
     let slices = volume.dimensions().slices;
@@ -158,15 +161,15 @@ pub fn score(
         let (large, small): (Vec<_>, Vec<_>) =
             components.into_iter().partition(|component| u64::from(component.pixels) >= minimum_pixels);
         fragments += u32::try_from(small.len()).expect("a slab has fewer than 2^32 voxels");
-        outline::outline(&slab, protocol, &large, &mut scored)?;
+        outline::outline(&slab, protocol, units, &large, &mut scored)?;
         first_slice += slab.slices;
     }
     pause(checkpoint, slices, slices)?;
-    Ok(lesions::group(scored, volume.geometry(), fragments))
+    Ok(lesions::group(scored, units, fragments))
 }
 
 /// The printed category of an Agatston score, by the unrounded value: 0, (0, 10], (10, 100], (100, 400], over 400
-/// (Rumberger 1999, as in the research notes' S7).
+/// (Rumberger 1999, Mayo Clin Proc 74:243).
 pub fn category(agatston: f64) -> &'static str {
     match agatston {
         a if a <= 0.0 => "0",

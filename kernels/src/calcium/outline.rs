@@ -1,11 +1,13 @@
 //! The pixels of scored components, found again on the host from their first pixel.
 
+use super::lesions::Units;
 use super::{CalciumError, Component, Protocol, Run, Slab, SliceLesion};
 
 /// Appends a slice lesion for each of `components` (ordered by slice), and checks what the device counted.
 pub(super) fn outline(
     slab: &Slab<'_>,
     protocol: &Protocol,
+    units: Units,
     components: &[Component],
     lesions: &mut Vec<SliceLesion>,
 ) -> Result<(), CalciumError> {
@@ -17,19 +19,25 @@ pub(super) fn outline(
                 let Component { slice, row, column, .. } = *component;
                 return Err(CalciumError::Miscounted { slice, row, column });
             }
-            lesions.push(SliceLesion {
-                slice: component.slice,
-                pixels: component.pixels,
-                area_mm2: 0.0,
-                peak_hu: component.peak_hu,
-                hounsfield_sum: component.hounsfield_sum,
-                weight: protocol.weight(component.peak_hu),
-                agatston: 0.0,
-                runs,
-            });
+            lesions.push(slice_lesion(component, protocol, units, runs));
         }
     }
     Ok(())
+}
+
+fn slice_lesion(component: &Component, protocol: &Protocol, units: Units, runs: Vec<Run>) -> SliceLesion {
+    let Component { slice, pixels, peak_hu, hounsfield_sum, .. } = *component;
+    let weight = protocol.weight(peak_hu);
+    SliceLesion {
+        slice,
+        pixels,
+        area_mm2: f64::from(pixels) * units.pixel_area_mm2,
+        peak_hu,
+        hounsfield_sum,
+        weight,
+        agatston: units.agatston(u64::from(weight) * u64::from(pixels)),
+        runs,
+    }
 }
 
 /// One slice with the pixels that no lesion has taken yet.

@@ -1,0 +1,203 @@
+//! Sets of cells, and the few operations on them that the rule needs. All integer, all deterministic.
+
+use rayon::prelude::*;
+
+/// A set of cells of a grid; x fastest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mask {
+    size: [usize; 3],
+    cells: Vec<bool>,
+}
+
+/// One connected set of cells, as indices in rising order of discovery.
+pub(super) type Component = Vec<usize>;
+
+/// Which cells count as neighbours in three dimensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Neighbours {
+    Faces,
+    Corners,
+}
+
+impl Mask {
+    pub(super) fn new(size: [usize; 3]) -> Self {
+        Self { size, cells: vec![false; size[0] * size[1] * size[2]] }
+    }
+
+    pub(super) fn from_cells(size: [usize; 3], cells: Vec<bool>) -> Self {
+        assert_eq!(cells.len(), size[0] * size[1] * size[2], "one value a cell");
+        Self { size, cells }
+    }
+
+    pub(super) fn of(size: [usize; 3], cells: &[usize]) -> Self {
+        let mut mask = Self::new(size);
+        mask.insert_all(cells);
+        mask
+    }
+
+    pub(super) fn cells(&self) -> &[bool] {
+        &self.cells
+    }
+
+    pub(super) fn plane(&self, z: usize) -> &[bool] {
+        &self.cells[z * self.size[0] * self.size[1]..][..self.size[0] * self.size[1]]
+    }
+
+    pub(super) fn get(&self, x: usize, y: usize, z: usize) -> bool {
+        self.cells[(z * self.size[1] + y) * self.size[0] + x]
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.cells.iter().filter(|inside| **inside).count()
+    }
+
+    pub(super) fn insert_all(&mut self, cells: &[usize]) {
+        for cell in cells {
+            self.cells[*cell] = true;
+        }
+    }
+
+    /// Cells for which `keep(index)` holds.
+    pub(super) fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let cells = self.cells.iter().enumerate().map(|(index, inside)| *inside && keep(index)).collect();
+        Self { size: self.size, cells }
+    }
+
+    /// Every cell within so many cells of a member: an ellipsoid of the given half-axes.
+    pub(super) fn dilated(&self, reach: [usize; 3]) -> Self {
+        let offsets = ball(reach);
+        let [columns, rows, slices] = self.size.map(|cells| cells as i64);
+        let plane = |z: usize| -> Vec<bool> {
+            let mut plane = vec![false; self.size[0] * self.size[1]];
+            for [dx, dy, dz] in &offsets {
+                let from = z as i64 + dz;
+                if !(0..slices).contains(&from) {
+                    continue;
+                }
+                let source = self.plane(from as usize);
+                for y in (-dy).max(0)..(rows - dy).min(rows) {
+                    let to = &mut plane[(y * columns) as usize..][..columns as usize];
+                    let from = &source[((y + dy) * columns) as usize..][..columns as usize];
+                    let (low, high) = ((-dx).max(0) as usize, (columns - dx).min(columns).max(0) as usize);
+                    for x in low..high {
+                        to[x] |= from[(x as i64 + dx) as usize];
+                    }
+                }
+            }
+            plane
+        };
+        let planes: Vec<Vec<bool>> = (0..self.size[2]).into_par_iter().map(plane).collect();
+        Self { size: self.size, cells: planes.concat() }
+    }
+
+    /// Every member farther than so many cells from all others; the border of the grid does not count.
+    pub(super) fn eroded(&self, reach: [usize; 3]) -> Self {
+        let outside = Self { size: self.size, cells: self.cells.iter().map(|inside| !inside).collect() };
+        let grown = outside.dilated(reach);
+        Self { size: self.size, cells: grown.cells.iter().map(|inside| !inside).collect() }
+    }
+
+    /// All connected sets, in the order of their first cell.
+    pub(super) fn components(&self, neighbours: Neighbours) -> Vec<Component> {
+        let mut left = self.cells.clone();
+        let mut found = Vec::new();
+        for first in 0..left.len() {
+            if left[first] {
+                left[first] = false;
+                found.push(self.flood(first, &mut left, neighbours));
+            }
+        }
+        found
+    }
+
+    /// The largest connected set; the first of equals.
+    pub(super) fn largest(&self) -> Self {
+        let mut best: Component = Vec::new();
+        for component in self.components(Neighbours::Faces) {
+            if component.len() > best.len() {
+                best = component;
+            }
+        }
+        Self::of(self.size, &best)
+    }
+
+    fn flood(&self, first: usize, left: &mut [bool], neighbours: Neighbours) -> Component {
+        let offsets = neighbours.offsets();
+        let [columns, rows, slices] = self.size.map(|cells| cells as i64);
+        let mut members = vec![first];
+        let mut next = 0;
+        while let Some(cell) = members.get(next).map(|cell| *cell as i64) {
+            next += 1;
+            let (x, y, z) = (cell % columns, cell / columns % rows, cell / columns / rows);
+            for [dx, dy, dz] in &offsets {
+                let (x, y, z) = (x + dx, y + dy, z + dz);
+                if (0..columns).contains(&x) && (0..rows).contains(&y) && (0..slices).contains(&z) {
+                    let index = ((z * rows + y) * columns + x) as usize;
+                    if left[index] {
+                        left[index] = false;
+                        members.push(index);
+                    }
+                }
+            }
+        }
+        members
+    }
+}
+
+impl Neighbours {
+    fn offsets(self) -> Vec<[i64; 3]> {
+        let farthest = if self == Self::Faces { 1 } else { 3 };
+        ball([1, 1, 1].map(|reach: usize| reach * 2))
+            .into_iter()
+            .filter(|offset| offset.iter().all(|step| step.abs() <= 1))
+            .filter(|offset| (1..=farthest).contains(&offset.iter().map(|step| step.abs()).sum::<i64>()))
+            .collect()
+    }
+}
+
+/// Offsets inside an ellipsoid with these half-axes, in cells.
+fn ball(reach: [usize; 3]) -> Vec<[i64; 3]> {
+    let [a, b, c] = reach.map(|cells| cells as i64);
+    let unit = |step: i64, half: i64| if half == 0 { 0 } else { step * step * 3600 / (half * half) };
+    let mut offsets = Vec::new();
+    for dz in -c..=c {
+        for dy in -b..=b {
+            for dx in -a..=a {
+                if unit(dx, a) + unit(dy, b) + unit(dz, c) <= 3600 {
+                    offsets.push([dx, dy, dz]);
+                }
+            }
+        }
+    }
+    offsets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Mask, Neighbours};
+
+    fn mask(rows: &[&str]) -> Mask {
+        let cells = rows.iter().flat_map(|row| row.chars().map(|letter| letter == '#')).collect();
+        Mask::from_cells([rows[0].len(), rows.len(), 1], cells)
+    }
+
+    #[test]
+    fn corners_join_only_where_corners_count() {
+        let two = mask(&["#..", ".#.", "..#"]);
+        assert_eq!(two.components(Neighbours::Faces).len(), 3, "faces");
+        assert_eq!(two.components(Neighbours::Corners).len(), 1, "corners");
+    }
+
+    #[test]
+    fn dilation_reaches_as_far_as_asked_and_erosion_undoes_it() {
+        let dot = mask(&[".......", ".......", ".......", "...#...", ".......", ".......", "......."]);
+        let disc = dot.dilated([2, 2, 0]);
+        assert_eq!(disc.count(), 13, "a disc of radius two");
+        assert_eq!(disc.eroded([2, 2, 0]), dot, "back to the dot");
+    }
+
+    #[test]
+    fn the_largest_set_wins() {
+        assert_eq!(mask(&["##..#", "#...#"]).largest(), mask(&["##...", "#...."]), "three beat two");
+    }
+}
