@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 
 use dicom_dictionary_std::tags;
-use serde_json::{Value, json};
+use serde_json::json;
 use sidelight_tests::peers::api::{Api, measurement};
 use sidelight_tests::peers::appliance::{Appliance, appliance};
 use sidelight_tests::peers::dcmtk::{Witness, dcmsend, storescu};

