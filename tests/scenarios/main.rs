@@ -19,3 +19,4 @@ mod stored_bit_exact_real_data;
 mod survives_kill;
 mod tidy;
 mod two_associations;
+mod viewer_shows_the_score;
