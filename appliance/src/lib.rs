@@ -1,9 +1,21 @@
 //! The box beside the scanner.
 
+pub mod analysis;
 pub mod clock;
+pub mod compute;
 pub mod dimse;
+pub mod disk;
+pub mod imaging;
 pub mod intake;
+pub mod outbox;
 pub mod part10;
+pub mod pulse;
+pub mod results;
+pub mod run;
+pub mod service;
 pub mod stop;
 pub mod store;
+pub mod supervise;
 pub mod uid;
+pub mod viewer;
+pub mod wiring;

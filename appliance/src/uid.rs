@@ -77,7 +77,21 @@ mod tests {
 
     #[test]
     fn nothing_that_escapes_a_folder_is_a_uid() {
-        for text in ["", ".", "..", "1..2", ".1", "1.", "../1", "/etc", "1/2", "1.2\\3", "1.2 3", "1.2.a", &"1".repeat(65)] {
+        for text in [
+            "",
+            ".",
+            "..",
+            "1..2",
+            ".1",
+            "1.",
+            "../1",
+            "/etc",
+            "1/2",
+            "1.2\\3",
+            "1.2 3",
+            "1.2.a",
+            &"1".repeat(65),
+        ] {
             assert_eq!(StudyUid::parse(text).unwrap_err(), NotAUid, "{text:?} was let through");
         }
     }

@@ -62,6 +62,12 @@ impl Identity {
         &self.token
     }
 
+    /// Whether `token` is the stations' token; takes as long for a wrong one as for the right one.
+    pub fn admits(&self, token: &str) -> bool {
+        let (ours, theirs) = (self.token.as_bytes(), token.as_bytes());
+        let differences = ours.iter().zip(theirs).fold(0, |sum, (a, b)| sum | (a ^ b));
+        ours.len() == theirs.len() && std::hint::black_box(differences) == 0
+    }
     /// A name for `what` that nobody without the key can turn back: HMAC-SHA-256, first 128 bits, hexadecimal.
     pub fn pseudonym(&self, what: &str) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.pseudonym_key).expect("HMAC takes any key length");

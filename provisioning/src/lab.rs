@@ -33,7 +33,8 @@ pub fn write(folder: &Path, wishes: &Wishes) -> Result<PathBuf, LabError> {
     }
     std::fs::create_dir_all(folder).map_err(|source| LabError::Write { path: folder.into(), source })?;
     Identity::create(&folder.join("keys"))?;
-    std::fs::write(&path, site_toml(wishes)).map_err(|source| LabError::Write { path: path.clone(), source })?;
+    std::fs::write(&path, site_toml(wishes))
+        .map_err(|source| LabError::Write { path: path.clone(), source })?;
     Ok(path)
 }
 

@@ -29,6 +29,19 @@ pub enum Input {
     Stopping,
 }
 
+impl std::fmt::Debug for Input {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pdu(pdu) => write!(f, "{}", pdu.short_description()),
+            Self::Answered(status) => write!(f, "Answered({:#06x})", status.code),
+            Self::Closed => f.write_str("Closed"),
+            Self::Nonsense => f.write_str("Nonsense"),
+            Self::Silence => f.write_str("Silence"),
+            Self::Stopping => f.write_str("Stopping"),
+        }
+    }
+}
+
 /// What the machine wants done, in order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Act {
@@ -191,10 +204,10 @@ impl Acceptor {
         let state = std::mem::replace(&mut self.state, State::Idle);
         match (state, value.value_type.clone()) {
             (State::Idle, PDataValueType::Command) if self.context(id).is_some() => {
-                self.command(id, Vec::new(), value)
+                self.command(id, Vec::new(), &value)
             }
             (State::Command { context, bytes }, PDataValueType::Command) if context == id => {
-                self.command(context, bytes, value)
+                self.command(context, bytes, &value)
             }
             (State::Object { context, request, refusal }, PDataValueType::Data) if context == id => {
                 self.data(context, request, refusal, value)
@@ -206,7 +219,7 @@ impl Acceptor {
         }
     }
 
-    fn command(&mut self, context: u8, mut bytes: Vec<u8>, value: PDataValue) -> Vec<Act> {
+    fn command(&mut self, context: u8, mut bytes: Vec<u8>, value: &PDataValue) -> Vec<Act> {
         bytes.extend_from_slice(&value.data);
         if bytes.len() > COMMAND_BYTES_MAX {
             return self.abort(Provider::InvalidPduParameter, "a command set without end");
@@ -227,7 +240,9 @@ impl Acceptor {
         match request.field {
             // Nothing of ours takes long enough to be cancelled, and a cancel is not answered (PS3.7 9.3.2.3).
             C_CANCEL_RQ => Vec::new(),
-            C_ECHO_RQ if verification && !request.has_data_set => vec![respond(context, &request, &Status::success())],
+            C_ECHO_RQ if verification && !request.has_data_set => {
+                vec![respond(context, &request, &Status::success())]
+            }
             C_STORE_RQ if !verification && request.has_data_set => self.begin(context, request),
             _ => {
                 let status = Status::with(Status::UNRECOGNIZED_OPERATION, "operation not offered here");
@@ -265,7 +280,13 @@ impl Acceptor {
         Vec::new()
     }
 
-    fn data(&mut self, context: u8, request: Request, refusal: Option<Status>, value: PDataValue) -> Vec<Act> {
+    fn data(
+        &mut self,
+        context: u8,
+        request: Request,
+        refusal: Option<Status>,
+        value: PDataValue,
+    ) -> Vec<Act> {
         match (refusal, value.is_last) {
             (Some(status), true) => vec![respond(context, &request, &status)],
             (None, true) => {

@@ -55,7 +55,7 @@ pub(super) struct Request {
 
 /// Why bytes are no request. Never contains a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CommandError {
+pub(super) enum CommandError {
     #[error("a command element ends outside its command set")]
     Truncated,
     #[error("command field or message id is missing")]
@@ -67,7 +67,8 @@ impl Request {
         let (mut field, mut message_id, mut data_set) = (None, None, NO_DATA_SET);
         let (mut sop_class, mut sop_instance) = (String::new(), String::new());
         while !bytes.is_empty() {
-            let head: [u8; 8] = bytes.get(..8).and_then(|h| h.try_into().ok()).ok_or(CommandError::Truncated)?;
+            let head: [u8; 8] =
+                bytes.get(..8).and_then(|h| h.try_into().ok()).ok_or(CommandError::Truncated)?;
             let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
             let value = bytes.get(8..8usize.saturating_add(length)).ok_or(CommandError::Truncated)?;
             let us = || value.try_into().ok().map(u16::from_le_bytes);
@@ -82,7 +83,9 @@ impl Request {
             }
             bytes = &bytes[8 + length..];
         }
-        let (Some(field), Some(message_id)) = (field, message_id) else { return Err(CommandError::Incomplete) };
+        let (Some(field), Some(message_id)) = (field, message_id) else {
+            return Err(CommandError::Incomplete);
+        };
         Ok(Self { field, message_id, sop_class, sop_instance, has_data_set: data_set != NO_DATA_SET })
     }
 

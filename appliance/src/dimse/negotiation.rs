@@ -1,10 +1,10 @@
 //! Who may call, and which presentation contexts are taken (PS3.8 7.1, 9.3; PS3.7 D.3).
 
 use dicom_ul::pdu::{
-    AssociationAC, AssociationRJ, AssociationRJResult, AssociationRJServiceProviderPresentationReason as Local,
-    AssociationRJServiceUserReason as User, AssociationRJSource, AssociationRQ,
-    PresentationContextProposed, PresentationContextResult, PresentationContextResultReason as Reason,
-    UserVariableItem,
+    AssociationAC, AssociationRJ, AssociationRJResult,
+    AssociationRJServiceProviderPresentationReason as Local, AssociationRJServiceUserReason as User,
+    AssociationRJSource, AssociationRQ, PresentationContextProposed, PresentationContextResult,
+    PresentationContextResultReason as Reason, UserVariableItem,
 };
 
 use crate::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
@@ -87,7 +87,8 @@ pub(super) fn decide(
         return Err(refused(User::CalledAETitleNotRecognized));
     }
     let calling = request.calling_ae_title.trim();
-    if !policy.calling_ae_titles.is_empty() && !policy.calling_ae_titles.iter().any(|title| title == calling) {
+    if !policy.calling_ae_titles.is_empty() && !policy.calling_ae_titles.iter().any(|title| title == calling)
+    {
         return Err(refused(User::CallingAETitleNotRecognized));
     }
     let decided: Vec<_> = request.presentation_contexts.iter().take(CONTEXTS_MAX).map(context).collect();
@@ -101,7 +102,8 @@ fn refused(reason: User) -> AssociationRJ {
 
 fn context(proposed: &PresentationContextProposed) -> (PresentationContextResult, Option<Context>) {
     let abstract_syntax = proposed.abstract_syntax.trim_end_matches(['\0', ' ']);
-    let offered = |ours: &&&str| proposed.transfer_syntaxes.iter().any(|t| t.trim_end_matches(['\0', ' ']) == **ours);
+    let offered =
+        |ours: &&&str| proposed.transfer_syntaxes.iter().any(|t| t.trim_end_matches(['\0', ' ']) == **ours);
     let known = abstract_syntax == VERIFICATION || abstract_syntax.starts_with(STORAGE);
     let chosen = TRANSFER_SYNTAXES.iter().find(offered);
     let reason = match (known, chosen) {
@@ -119,7 +121,11 @@ fn context(proposed: &PresentationContextProposed) -> (PresentationContextResult
     (PresentationContextResult { id: proposed.id, reason, transfer_syntax }, context)
 }
 
-fn accepted(policy: &Policy, request: &AssociationRQ, results: Vec<PresentationContextResult>) -> AssociationAC {
+fn accepted(
+    policy: &Policy,
+    request: &AssociationRQ,
+    results: Vec<PresentationContextResult>,
+) -> AssociationAC {
     AssociationAC {
         protocol_version: 1,
         application_context_name: APPLICATION_CONTEXT.to_owned(),

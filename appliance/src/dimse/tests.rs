@@ -90,7 +90,9 @@ fn status(act: &Act) -> u16 {
 fn contexts_are_judged_one_by_one_and_our_preferred_syntax_wins() {
     let mut acceptor = acceptor(false);
     let acts = acceptor.on(Input::Pdu(association("SIDELIGHT", "CT1")), start());
-    let [Act::Send(Outgoing(Pdu::AssociationAC(accepted)))] = &acts[..] else { panic!("not accepted: {acts:?}") };
+    let [Act::Send(Outgoing(Pdu::AssociationAC(accepted)))] = &acts[..] else {
+        panic!("not accepted: {acts:?}")
+    };
     let reasons: Vec<_> = accepted.presentation_contexts.iter().map(|c| c.reason.clone()).collect();
     let expected = [
         Reason::Acceptance,
@@ -109,12 +111,26 @@ fn refusals_carry_their_reason() {
         AssociationRJServiceUserReason as User, AssociationRJSource as Source,
     };
     for (busy, called, calling, result, source) in [
-        (true, "SIDELIGHT", "CT1", Outcome::Transient, Source::ServiceProviderPresentation(Local::LocalLimitExceeded)),
+        (
+            true,
+            "SIDELIGHT",
+            "CT1",
+            Outcome::Transient,
+            Source::ServiceProviderPresentation(Local::LocalLimitExceeded),
+        ),
         (false, "OTHER", "CT1", Outcome::Permanent, Source::ServiceUser(User::CalledAETitleNotRecognized)),
-        (false, "SIDELIGHT", "CT2", Outcome::Permanent, Source::ServiceUser(User::CallingAETitleNotRecognized)),
+        (
+            false,
+            "SIDELIGHT",
+            "CT2",
+            Outcome::Permanent,
+            Source::ServiceUser(User::CallingAETitleNotRecognized),
+        ),
     ] {
         let acts = acceptor(busy).on(Input::Pdu(association(called, calling)), start());
-        let [Act::Send(Outgoing(Pdu::AssociationRJ(rejection))), Act::Close { released: false, .. }] = &acts[..] else {
+        let [Act::Send(Outgoing(Pdu::AssociationRJ(rejection))), Act::Close { released: false, .. }] =
+            &acts[..]
+        else {
             panic!("not refused: {acts:?}")
         };
         assert_eq!((&rejection.result, &rejection.source), (&result, &source));
@@ -152,7 +168,10 @@ fn a_bad_uid_is_drained_and_refused_and_the_association_lives() {
     let mut acceptor = accepted();
     for bad in ["../../etc/passwd", "", "1..2"] {
         let request = command(C_STORE_RQ, CT, bad, true);
-        assert_eq!(acceptor.on(pdata(vec![fragment(3, PDataValueType::Command, &request, true)]), start()), []);
+        assert_eq!(
+            acceptor.on(pdata(vec![fragment(3, PDataValueType::Command, &request, true)]), start()),
+            []
+        );
         assert_eq!(acceptor.on(pdata(vec![fragment(3, PDataValueType::Data, b"x", false)]), start()), []);
         let acts = acceptor.on(pdata(vec![fragment(3, PDataValueType::Data, b"y", true)]), start());
         assert_eq!(status(&acts[0]), Status::CANNOT_UNDERSTAND);

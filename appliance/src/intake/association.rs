@@ -110,7 +110,9 @@ impl Line<'_> {
                 }
                 Act::Discard => {
                     if let Some(object) = self.object.take() {
-                        tracing::warn!("a transfer broke off; the object was not acknowledged and is not kept");
+                        tracing::warn!(
+                            "a transfer broke off; the object was not acknowledged and is not kept"
+                        );
                         object.discard().await;
                     }
                 }

@@ -66,6 +66,7 @@ pub async fn run(
 ) -> Result<(), IntakeError> {
     let (broken, mut breaks) = tokio::sync::mpsc::channel(1);
     let open = Arc::new(AtomicUsize::new(0));
-    let desk = Desk { config, store, clock, stop: stop.clone(), open, next_association: Arc::default(), broken };
+    let desk =
+        Desk { config, store, clock, stop: stop.clone(), open, next_association: Arc::default(), broken };
     door::serve(listener, desk, stop, &mut breaks).await
 }

@@ -19,9 +19,13 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub(super) enum Outcome {
     Kept,
     /// Whole, but it does not parse: kept in quarantine.
-    KeptWithWarning { reason: String },
+    KeptWithWarning {
+        reason: String,
+    },
     /// Nothing was kept; the sender may try again.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     /// The store is broken: nothing was kept and the box must stop.
     Broken(StoreError),
 }
@@ -33,9 +37,10 @@ impl Outcome {
             Self::Kept => (Status::success(), None),
             Self::KeptWithWarning { reason } => (Status::with(Status::STORED_AS_IS, reason), None),
             Self::Refused { reason } => (Status::with(Status::OUT_OF_RESOURCES, reason), None),
-            Self::Broken(error) => {
-                (Status::with(Status::PROCESSING_FAILURE, "the box cannot store; it is stopping"), Some(error))
-            }
+            Self::Broken(error) => (
+                Status::with(Status::PROCESSING_FAILURE, "the box cannot store; it is stopping"),
+                Some(error),
+            ),
         }
     }
 }
@@ -118,7 +123,12 @@ impl Receiving {
 }
 
 /// Files an object that is durable under its temporary name.
-fn file(store: &Store, arrived: &Arrived, at: Timestamp, association: AssociationId) -> Result<Outcome, StoreError> {
+fn file(
+    store: &Store,
+    arrived: &Arrived,
+    at: Timestamp,
+    association: AssociationId,
+) -> Result<Outcome, StoreError> {
     let facts = match read_facts(&arrived.path) {
         Ok(facts) => facts,
         Err(reason) => return quarantine(store, arrived, &reason, at),
@@ -135,7 +145,12 @@ fn file(store: &Store, arrived: &Arrived, at: Timestamp, association: Associatio
     Ok(Outcome::Kept)
 }
 
-fn quarantine(store: &Store, arrived: &Arrived, reason: &FactsError, at: Timestamp) -> Result<Outcome, StoreError> {
+fn quarantine(
+    store: &Store,
+    arrived: &Arrived,
+    reason: &FactsError,
+    at: Timestamp,
+) -> Result<Outcome, StoreError> {
     store.quarantine(arrived, reason, at)?;
     tracing::warn!(%reason, "an object arrived whole but does not parse: kept in quarantine, never analysed");
     Ok(Outcome::KeptWithWarning { reason: reason.to_string() })

@@ -146,7 +146,9 @@ impl Visitor for Wanted {
             self.pixel_data_length = Some(element.length);
             return Ok(false);
         }
-        let Some((tag, expected)) = WANTED.iter().find(|(tag, _)| *tag == element.tag) else { return Ok(false) };
+        let Some((tag, expected)) = WANTED.iter().find(|(tag, _)| *tag == element.tag) else {
+            return Ok(false);
+        };
         match element.vr {
             // UN: the sender did not know the element; its bytes are those of the dictionary's VR.
             Some(vr) if vr != *expected.as_bytes() && vr != *b"UN" => Err(Malformed::WrongVr {
@@ -196,7 +198,9 @@ impl Wanted {
     /// All values of a DS element, or nothing where one of them is no finite number.
     fn decimals(&self, tag: (u16, u16)) -> Option<Vec<f64>> {
         let text = self.ascii(tag);
-        text.split('\\').map(|part| part.trim().parse().ok().filter(|value: &f64| value.is_finite())).collect()
+        text.split('\\')
+            .map(|part| part.trim().parse().ok().filter(|value: &f64| value.is_finite()))
+            .collect()
     }
 
     fn exactly<const N: usize>(&self, tag: (u16, u16)) -> Option<[f64; N]> {
@@ -251,7 +255,8 @@ impl Wanted {
         let (Some(rows), Some(columns)) = (self.us((0x0028, 0x0010)), self.us((0x0028, 0x0011))) else {
             return Err(FactsError::NoSize);
         };
-        let frames = self.integer((0x0028, 0x0008)).and_then(|frames| u32::try_from(frames).ok()).unwrap_or(1);
+        let frames =
+            self.integer((0x0028, 0x0008)).and_then(|frames| u32::try_from(frames).ok()).unwrap_or(1);
         let picture = Picture {
             rows,
             columns,

@@ -67,7 +67,7 @@ pub enum Malformed {
 
 /// One element as the walk sees it.
 #[derive(Clone, Copy, Debug)]
-pub struct Element {
+pub(super) struct Element {
     pub tag: (u16, u16),
     /// Absent in implicit VR.
     pub vr: Option<[u8; 2]>,
@@ -76,13 +76,13 @@ pub struct Element {
 }
 
 /// Gets every top-level element; says for which the value is wanted and receives it.
-pub trait Visitor {
+pub(super) trait Visitor {
     fn wants(&mut self, element: &Element) -> Result<bool, Malformed>;
     fn value(&mut self, element: &Element, value: &[u8], encoding: Encoding);
 }
 
 /// Walks a data set from the reader's position to its end.
-pub fn walk(file: File, encoding: Encoding, visitor: &mut dyn Visitor) -> Result<(), Malformed> {
+pub(super) fn walk(file: File, encoding: Encoding, visitor: &mut dyn Visitor) -> Result<(), Malformed> {
     let mut reader = BufReader::with_capacity(16 * 1024, file);
     let start = reader.stream_position().map_err(Malformed::Io)?;
     let end = reader.get_ref().metadata().map_err(Malformed::Io)?.len();
@@ -124,7 +124,8 @@ impl Bytes for Plain {
         if self.length.saturating_sub(self.at) < count {
             return Ok(false);
         }
-        let step = i64::try_from(count).map_err(|_| Malformed::Io(std::io::ErrorKind::InvalidInput.into()))?;
+        let step =
+            i64::try_from(count).map_err(|_| Malformed::Io(std::io::ErrorKind::InvalidInput.into()))?;
         if count < 4096 {
             self.reader.seek_relative(step).map_err(Malformed::Io)?;
         } else {
@@ -241,7 +242,13 @@ impl Walk {
         }
     }
 
-    fn item_elements(&mut self, tag: (u16, u16), at: u64, encoding: Encoding, depth: u32) -> Result<(), Malformed> {
+    fn item_elements(
+        &mut self,
+        tag: (u16, u16),
+        at: u64,
+        encoding: Encoding,
+        depth: u32,
+    ) -> Result<(), Malformed> {
         loop {
             let start = self.bytes.at();
             match self.element(encoding)? {
@@ -307,11 +314,10 @@ enum VrLength {
 /// PS3.5 7.1.2: which value representations carry a 16-bit length.
 fn vr_length(vr: [u8; 2]) -> Option<VrLength> {
     match &vr {
-        b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT" | b"PN"
-        | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US" => Some(VrLength::Short),
-        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
-            Some(VrLength::Long)
-        }
+        b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT"
+        | b"PN" | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US" => Some(VrLength::Short),
+        b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT"
+        | b"UV" => Some(VrLength::Long),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::error::StoreError;
 
 /// Makes a folder and its missing parents, each one's name durable in the folder above.
-pub fn create_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_folder(path: &Path) -> Result<(), StoreError> {
     if path.is_dir() {
         return Ok(());
     }
@@ -24,18 +24,18 @@ pub fn create_folder(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Makes the names in a folder durable.
-pub fn sync_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::file("sync folder", path))
 }
 
 /// Moves a file whose bytes are durable to its name, and makes the name durable.
-pub fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
+pub(super) fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(StoreError::file("rename to", to))?;
     to.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Writes a small document so that a reader sees the old one or the new one, never half of one.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let temporary = path.with_extension("part");
     let mut file = File::create(&temporary).map_err(StoreError::file("create", &temporary))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &temporary))?;

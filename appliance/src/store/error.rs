@@ -22,7 +22,10 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn file<'a>(doing: &'static str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Self + use<'a> {
+    pub(super) fn file<'a>(
+        doing: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(std::io::Error) -> Self + use<'a> {
         move |source| Self::File { doing, path: path.to_owned(), source }
     }
 }

@@ -55,9 +55,18 @@ pub enum Scope {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "shape", rename_all = "snake_case")]
 pub enum Shape {
-    Circle { center_px: [f64; 2], radius_px: f64, first_slice: u32, last_slice: u32 },
+    Circle {
+        center_px: [f64; 2],
+        radius_px: f64,
+        first_slice: u32,
+        last_slice: u32,
+    },
     /// Even-odd rule on pixel centres.
-    Polygon { points_px: Vec<[f64; 2]>, first_slice: u32, last_slice: u32 },
+    Polygon {
+        points_px: Vec<[f64; 2]>,
+        first_slice: u32,
+        last_slice: u32,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -20,7 +20,11 @@ impl Store {
         let bytes =
             serde_json::to_vec(finding).map_err(|source| StoreError::Record { tree: "finding", source })?;
         if bytes.len() > FINDING_BYTES_MAX {
-            return Err(StoreError::TooLarge { what: "a finding", bytes: bytes.len(), limit: FINDING_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                what: "a finding",
+                bytes: bytes.len(),
+                limit: FINDING_BYTES_MAX,
+            });
         }
         let path = self.finding_path(&finding.study_uid, &finding.id);
         durable::create_folder(path.parent().expect("a finding lies in a folder"))?;
@@ -73,10 +77,10 @@ impl Store {
     }
 
     /// Keeps a reader's question until the finding with its id answers it.
-    pub fn ask(&self, question: Question) -> Result<(), StoreError> {
+    pub fn ask(&self, question: &Question) -> Result<(), StoreError> {
         self.append(&Entry::Asked(question.clone()))?;
         let key = key(&[question.study.as_str(), &question.finding_id]);
-        self.inner.index.put(Tree::Question, &key, &question)?;
+        self.inner.index.put(Tree::Question, &key, question)?;
         self.inner.index.commit()?;
         self.live().changed(&question.study);
         Ok(())

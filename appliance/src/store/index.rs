@@ -22,7 +22,7 @@ const VALUE_BYTES_MAX: usize = 64 * 1024;
 
 /// The fixed set of trees; never one per study.
 #[derive(Clone, Copy, Debug)]
-pub enum Tree {
+pub(super) enum Tree {
     Study,
     Series,
     Instance,
@@ -50,7 +50,7 @@ const TREES: [(Tree, &str); 10] = [
     (Tree::Meta, "meta"),
 ];
 
-pub struct Index {
+pub(super) struct Index {
     db: sled::Db,
     trees: Vec<sled::Tree>,
     /// Our own handle of sled's log, to fsync it.
@@ -67,7 +67,7 @@ impl std::fmt::Debug for Index {
 
 /// How the index came up.
 #[derive(Debug)]
-pub enum Opened {
+pub(super) enum Opened {
     Sound(Index),
     /// It was missing, unreadable or of another format: this one is empty, the old one set aside.
     Fresh(Index),
@@ -75,21 +75,23 @@ pub enum Opened {
 
 impl Index {
     /// Opens the index; one that does not open is moved aside, never deleted, and an empty one takes its place.
-    pub fn open(path: &Path) -> Result<Opened, StoreError> {
+    pub(super) fn open(path: &Path) -> Result<Opened, StoreError> {
         if !path.exists() {
             return Self::create(path).map(Opened::Fresh);
         }
         match Self::open_existing(path) {
             Ok(index) if index.format() == Some(FORMAT) => return Ok(Opened::Sound(index)),
             Ok(_) => tracing::warn!("the index has another format; rebuilding it"),
-            Err(error) => tracing::error!(%error, "the index does not open; setting it aside and rebuilding it"),
+            Err(error) => {
+                tracing::error!(%error, "the index does not open; setting it aside and rebuilding it")
+            }
         }
         Self::set_aside(path)?;
         Self::create(path).map(Opened::Fresh)
     }
 
     /// Moves an index out of the way under the first free name.
-    pub fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
+    pub(super) fn set_aside(path: &Path) -> Result<PathBuf, StoreError> {
         let aside = (1u32..)
             .map(|number| path.with_extension(format!("aside-{number}")))
             .find(|aside| !aside.exists())
@@ -125,7 +127,7 @@ impl Index {
     }
 
     /// Everything written before this call is durable when it returns.
-    pub fn commit(&self) -> Result<(), StoreError> {
+    pub(super) fn commit(&self) -> Result<(), StoreError> {
         let ticket = self.commits_asked.fetch_add(1, Ordering::SeqCst) + 1;
         let mut done = self.commits_done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *done >= ticket {
@@ -139,31 +141,39 @@ impl Index {
         Ok(())
     }
 
-    pub fn put(&self, tree: Tree, key: &[u8], value: &impl Serialize) -> Result<(), StoreError> {
+    pub(super) fn put(&self, tree: Tree, key: &[u8], value: &impl Serialize) -> Result<(), StoreError> {
         let bytes =
             serde_json::to_vec(value).map_err(|source| StoreError::Record { tree: name(tree), source })?;
         if bytes.len() > VALUE_BYTES_MAX {
-            return Err(StoreError::TooLarge { what: name(tree), bytes: bytes.len(), limit: VALUE_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                what: name(tree),
+                bytes: bytes.len(),
+                limit: VALUE_BYTES_MAX,
+            });
         }
         self.tree(tree).insert(key, bytes)?;
         Ok(())
     }
 
-    pub fn get<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
+    pub(super) fn get<T: DeserializeOwned>(&self, tree: Tree, key: &[u8]) -> Result<Option<T>, StoreError> {
         self.tree(tree).get(key)?.map(|bytes| parse(tree, &bytes)).transpose()
     }
 
-    pub fn contains(&self, tree: Tree, key: &[u8]) -> Result<bool, StoreError> {
+    pub(super) fn contains(&self, tree: Tree, key: &[u8]) -> Result<bool, StoreError> {
         Ok(self.tree(tree).contains_key(key)?)
     }
 
-    pub fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
+    pub(super) fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
         self.tree(tree).remove(key)?;
         Ok(())
     }
 
     /// All records whose key begins with `prefix`, in key order.
-    pub fn list<T: DeserializeOwned>(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
+    pub(super) fn list<T: DeserializeOwned>(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, T)>, StoreError> {
         let each = |entry: sled::Result<(sled::IVec, sled::IVec)>| {
             let (key, value) = entry?;
             Ok((key.to_vec(), parse(tree, &value)?))
@@ -172,12 +182,12 @@ impl Index {
     }
 
     /// The first record in key order.
-    pub fn first<T: DeserializeOwned>(&self, tree: Tree) -> Result<Option<(Vec<u8>, T)>, StoreError> {
+    pub(super) fn first<T: DeserializeOwned>(&self, tree: Tree) -> Result<Option<(Vec<u8>, T)>, StoreError> {
         let Some((key, value)) = self.tree(tree).first()? else { return Ok(None) };
         Ok(Some((key.to_vec(), parse(tree, &value)?)))
     }
 
-    pub fn count(&self, tree: Tree) -> usize {
+    pub(super) fn count(&self, tree: Tree) -> usize {
         self.tree(tree).len()
     }
 
@@ -195,12 +205,12 @@ fn parse<T: DeserializeOwned>(tree: Tree, bytes: &[u8]) -> Result<T, StoreError>
 }
 
 /// Parts joined by NUL, which no UID, name or number contains.
-pub fn key(parts: &[&str]) -> Vec<u8> {
+pub(super) fn key(parts: &[&str]) -> Vec<u8> {
     parts.join("\0").into_bytes()
 }
 
 /// Key prefix of everything below `parts`.
-pub fn prefix(parts: &[&str]) -> Vec<u8> {
+pub(super) fn prefix(parts: &[&str]) -> Vec<u8> {
     let mut bytes = key(parts);
     bytes.push(0);
     bytes

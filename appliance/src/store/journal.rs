@@ -21,7 +21,7 @@ const LINE_BYTES_MAX: usize = 256 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Entry {
+pub(super) enum Entry {
     Promised(Promise),
     Delivered {
         sequence: u64,
@@ -35,14 +35,14 @@ pub enum Entry {
 }
 
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     path: PathBuf,
     file: File,
 }
 
 impl Journal {
     /// Reads every whole entry, drops a torn tail, and leaves the file ready for appending.
-    pub fn open(folder: &Path) -> Result<(Self, Vec<Entry>), StoreError> {
+    pub(super) fn open(folder: &Path) -> Result<(Self, Vec<Entry>), StoreError> {
         durable::create_folder(folder)?;
         let path = folder.join("journal.jsonl");
         let mut entries = Vec::new();
@@ -56,7 +56,9 @@ impl Journal {
         if length > sound_bytes {
             tracing::warn!(bytes = length - sound_bytes, "journal ends in a torn line; dropping it");
             set_aside(&path)?;
-            file.set_len(sound_bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("cut", &path))?;
+            file.set_len(sound_bytes)
+                .and_then(|()| file.sync_all())
+                .map_err(StoreError::file("cut", &path))?;
         }
         durable::sync_folder(folder)?;
         let mut journal = Self { path, file };
@@ -68,10 +70,15 @@ impl Journal {
     }
 
     /// Durable when it returns.
-    pub fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
-        let mut line = serde_json::to_vec(entry).map_err(|source| StoreError::Record { tree: "journal", source })?;
+    pub(super) fn append(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let mut line =
+            serde_json::to_vec(entry).map_err(|source| StoreError::Record { tree: "journal", source })?;
         if line.len() > LINE_BYTES_MAX {
-            return Err(StoreError::TooLarge { what: "a journal entry", bytes: line.len(), limit: LINE_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                what: "a journal entry",
+                bytes: line.len(),
+                limit: LINE_BYTES_MAX,
+            });
         }
         line.push(b'\n');
         self.file

@@ -53,11 +53,13 @@ struct Inner {
     progress: BTreeMap<StudyUid, Progress>,
 }
 
-impl Live {
-    pub fn new() -> Self {
+impl Default for Live {
+    fn default() -> Self {
         Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_BEHIND_MAX) }
     }
+}
 
+impl Live {
     /// An association sent something for a study.
     pub fn receiving(&self, association: AssociationId, study: &StudyUid) {
         self.lock().open.entry(association).or_default().insert(study.clone());
@@ -97,9 +99,9 @@ impl Live {
     }
 
     /// Tells listeners only where something changed.
-    pub fn set_progress(&self, study: &StudyUid, progress: Progress) {
+    pub fn set_progress(&self, study: &StudyUid, progress: &Progress) {
         let before = self.lock().progress.insert(study.clone(), progress.clone());
-        if before.as_ref() != Some(&progress) {
+        if before.as_ref() != Some(progress) {
             self.changed(study);
         }
     }

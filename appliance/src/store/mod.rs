@@ -38,8 +38,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 pub use error::StoreError;
-pub use reconcile::hex;
 pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
+pub use reconcile::hex;
 
 use crate::clock::Timestamp;
 use crate::part10::{FactsError, InstanceFacts};
@@ -113,7 +113,7 @@ impl Store {
                 index,
                 journal: Mutex::new(journal),
                 writing: Mutex::new(()),
-                live: Live::new(),
+                live: Live::default(),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
                 _lock: lock,
@@ -150,7 +150,12 @@ impl Store {
     }
 
     /// Files an object. When this returns, the object survives a power cut and may be acknowledged.
-    pub fn admit(&self, arrived: &Arrived, facts: InstanceFacts, at: Timestamp) -> Result<Admission, StoreError> {
+    pub fn admit(
+        &self,
+        arrived: &Arrived,
+        facts: InstanceFacts,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
         let folder = self.series_folder(&facts.study, &facts.series);
         durable::create_folder(&folder)?;
         let name = file_name(facts.sop_instance.as_str(), &arrived.sha256);
@@ -168,7 +173,12 @@ impl Store {
     }
 
     /// Keeps an object that does not parse, bit-exact, with the reason beside it.
-    pub fn quarantine(&self, arrived: &Arrived, reason: &FactsError, at: Timestamp) -> Result<(), StoreError> {
+    pub fn quarantine(
+        &self,
+        arrived: &Arrived,
+        reason: &FactsError,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let folder = self.inner.folder.join("quarantine");
         let target = folder.join(format!("{}.dcm", arrived.sha256));
         durable::place(&arrived.path, &target)?;
@@ -221,12 +231,22 @@ impl Store {
     }
 
     /// A file of that name was there: a duplicate, unless a power cut came before it was indexed.
-    fn index_known(&self, facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> Result<Admission, StoreError> {
+    fn index_known(
+        &self,
+        facts: InstanceFacts,
+        arrived: &Arrived,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
         let known = self.inner.index.contains(Tree::Instance, &instance_key(&facts, &arrived.sha256))?;
         if known { Ok(Admission::Duplicate) } else { self.index_instance(facts, arrived, at) }
     }
 
-    fn index_instance(&self, facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> Result<Admission, StoreError> {
+    fn index_instance(
+        &self,
+        facts: InstanceFacts,
+        arrived: &Arrived,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
         let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let index = &self.inner.index;
         let key = instance_key(&facts, &arrived.sha256);

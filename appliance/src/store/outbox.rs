@@ -15,7 +15,11 @@ impl Store {
     /// Promises to deliver `payload` on `lane`. The same `key` is promised once, whatever was repeated after a crash.
     pub fn promise(&self, key: &str, lane: &str, payload: String) -> Result<(), StoreError> {
         if payload.len() > PAYLOAD_BYTES_MAX {
-            return Err(StoreError::TooLarge { what: "a message", bytes: payload.len(), limit: PAYLOAD_BYTES_MAX });
+            return Err(StoreError::TooLarge {
+                what: "a message",
+                bytes: payload.len(),
+                limit: PAYLOAD_BYTES_MAX,
+            });
         }
         let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if self.was_promised(key)? {

@@ -20,7 +20,8 @@ const MARK_SLACK_MS: u64 = 5_000;
 
 impl Store {
     pub(super) fn reconcile(&self, rebuilt: bool, entries: Vec<Entry>) -> Result<OpenReport, StoreError> {
-        let mut report = OpenReport { rebuilt, incoming_discarded: self.empty_incoming()?, instances_indexed: 0 };
+        let mut report =
+            OpenReport { rebuilt, incoming_discarded: self.empty_incoming()?, instances_indexed: 0 };
         let since = if rebuilt { None } else { self.inner.index.get::<Timestamp>(Tree::Meta, b"mark")? };
         let since = since.map_or(0, |mark| mark.0.saturating_sub(MARK_SLACK_MS));
         let mut newest = since;
@@ -76,12 +77,16 @@ impl Store {
             }
         };
         let named = path.file_stem().and_then(|stem| stem.to_str()?.rsplit('-').next()).unwrap_or_default();
-        if named.len() == 16 && self.inner.index.contains(Tree::Instance, &super::instance_key(&facts, named))? {
+        if named.len() == 16
+            && self.inner.index.contains(Tree::Instance, &super::instance_key(&facts, named))?
+        {
             return Ok(false);
         }
         let (sha256, bytes) = hash_data_set(path)?;
         if !sha256.starts_with(named) {
-            tracing::error!("a stored object's bytes differ from the hash in its name; not indexed, left on disk");
+            tracing::error!(
+                "a stored object's bytes differ from the hash in its name; not indexed, left on disk"
+            );
             return Ok(false);
         }
         let arrived = Arrived { path: path.to_owned(), sha256, bytes };

@@ -1,0 +1,99 @@
+//! Whether an analysis applies to a series: yes with a plan, or no with a reason a person can read.
+
+use sidelight_kernels::calcium::Protocol;
+
+use crate::imaging::{Meaning, Stack};
+use crate::part10::InstanceFacts;
+use crate::store::finding::Warning;
+
+/// A typed answer: yes with a plan, or no with the reason.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Applicability<Plan> {
+    Yes(Plan),
+    No(String),
+}
+
+/// How calcium is to be scored in a series that qualifies.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct CalciumPlan {
+    pub protocol: Protocol,
+    /// Whether the score may carry a category: only under the conditions the categories were made for.
+    pub category: bool,
+    pub warnings: Vec<Warning>,
+}
+
+/// Agatston's method was made for contiguous 3 mm slices; beyond this the score is not comparable (research notes,
+/// analyses.md 2.1, "guards").
+const INCREMENT_MM_MAX: f64 = 3.2;
+/// A heart is 100 to 140 mm high; a stack shorter than this cannot hold one.
+const COVERAGE_MM_MIN: f64 = 80.0;
+/// The tube voltage Agatston's thresholds belong to.
+const STANDARD_KVP: f64 = 120.0;
+
+/// Judges a series by its first instance and its stack. The guards are those of Agatston 1990 as collected in the
+/// research notes: non-contrast CT, 120 kVp, even slices.
+pub(super) fn calcium(facts: &InstanceFacts, stack: &Stack) -> Applicability<CalciumPlan> {
+    if facts.modality != "CT" || stack.meaning != Meaning::Hounsfield {
+        let modality = if facts.modality.is_empty() { "unknown" } else { &facts.modality };
+        return no(format!("calcium scoring needs CT; the modality of this series is {modality}"));
+    }
+    if facts.image_type.iter().any(|part| part == "LOCALIZER") {
+        return no("this series is a localizer, not a stack of slices");
+    }
+    if facts.contrast_agent {
+        return no(
+            "contrast was given: enhanced blood is brighter than 130 HU, so calcium cannot be told from it",
+        );
+    }
+    let geometry = match &stack.geometry {
+        Ok(geometry) => geometry,
+        Err(unusable) => return no(unusable.to_string()),
+    };
+    if stack.pixel_spacing_mm.is_none() {
+        return no("the images do not say how large a pixel is");
+    }
+    let mut plan = CalciumPlan { protocol: Protocol::AGATSTON, category: true, warnings: Vec::new() };
+    voltage(&mut plan, facts.kvp);
+    if geometry.slice_increment_mm > INCREMENT_MM_MAX {
+        plan.category = false;
+        let text = format!(
+            "slices are {:.2} mm apart; the Agatston score is defined for 3 mm, so no category is given",
+            geometry.slice_increment_mm
+        );
+        plan.warn("slice_increment", text);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a stack has far fewer than 2^52 slices")]
+    let coverage_mm = geometry.slice_increment_mm * stack.frames.len() as f64;
+    if coverage_mm < COVERAGE_MM_MIN {
+        plan.category = false;
+        plan.warn(
+            "coverage",
+            format!("the stack is {coverage_mm:.0} mm high and may not hold the whole heart"),
+        );
+    }
+    Applicability::Yes(plan)
+}
+
+fn voltage(plan: &mut CalciumPlan, kvp: Option<f64>) {
+    let text = match kvp {
+        Some(kvp) if (kvp - STANDARD_KVP).abs() < 0.5 => return,
+        Some(kvp) => {
+            format!("taken at {kvp:.0} kVp: scored at 130 HU, which belongs to 120 kVp; no category")
+        }
+        None => {
+            "the tube voltage is not stated: scored at 130 HU, which belongs to 120 kVp; no category".into()
+        }
+    };
+    plan.category = false;
+    plan.warn("tube_voltage", text);
+}
+
+impl CalciumPlan {
+    fn warn(&mut self, code: &str, text: impl Into<String>) {
+        self.warnings.push(Warning { code: code.to_owned(), text: text.into() });
+    }
+}
+
+fn no(reason: impl Into<String>) -> Applicability<CalciumPlan> {
+    Applicability::No(reason.into())
+}

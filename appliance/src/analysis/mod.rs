@@ -1,0 +1,139 @@
+//! Analysis takes the next complete study, builds a volume in Hounsfield units and millimetres, decides which
+//! analyses apply (and records why the others do not), runs them.
+//!
+//! Work comes from the store: studies it has not settled and questions readers asked. Findings go back to the store;
+//! nothing else leaves. A restart looks at the store again. It never guesses a missing unit, never scores what it
+//! cannot justify, and never keeps more than one volume.
+
+mod applicability;
+mod calcium;
+mod completeness;
+mod heart_tmp;
+mod question;
+mod study;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidelight_kernels::Volume;
+use sidelight_provisioning::Identity;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::clock::{Clock, Timestamp};
+use crate::compute::Compute;
+use crate::pulse::Pulse;
+use crate::stop::Stop;
+use crate::store::{Store, StoreError};
+use crate::uid::{SeriesUid, StudyUid};
+
+/// Looks at the store this often even when nothing woke it: a lost wake-up costs seconds, not a result.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// A study without a new instance for this long is complete.
+    pub study_quiet: Duration,
+}
+
+/// Why the room stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum AnalysisError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the box's blocking threads are gone")]
+    Threads,
+}
+
+/// The room and everything it works with.
+#[derive(Debug)]
+pub struct Analysis {
+    config: Config,
+    store: Store,
+    compute: Compute,
+    identity: Identity,
+    clock: Clock,
+    stop: Stop,
+    pulse: Pulse,
+    /// The last volume built: questions come in a row about the series on the screen.
+    volume: Option<Built>,
+}
+
+/// A volume and what it was built from.
+#[derive(Clone, Debug)]
+struct Built {
+    series: SeriesUid,
+    instances: u64,
+    volume: Arc<Volume>,
+}
+
+impl Analysis {
+    pub fn new(
+        config: Config,
+        store: Store,
+        compute: Compute,
+        identity: Identity,
+        clock: Clock,
+        stop: Stop,
+        pulse: Pulse,
+    ) -> Self {
+        Self { config, store, compute, identity, clock, stop, pulse, volume: None }
+    }
+
+    /// Works until told to stop.
+    pub async fn run(mut self) -> Result<(), AnalysisError> {
+        let mut changes = self.store.live().subscribe();
+        while !self.stop.is_stopped() {
+            self.pulse.beat(self.clock.now());
+            // Whatever woke us is in the store by now; the wake-ups themselves carry nothing.
+            while changes.try_recv().is_ok() {}
+            let next = self.look().await?;
+            let pause = next.map_or(LOOK_AGAIN, |at| at.since(self.clock.wall())).min(LOOK_AGAIN);
+            tokio::select! {
+                () = self.stop.stopped() => {}
+                () = tokio::time::sleep(pause.max(Duration::from_millis(1))) => {}
+                woken = changes.recv() => if matches!(woken, Err(RecvError::Closed)) { return Ok(()) },
+            }
+        }
+        Ok(())
+    }
+
+    /// One look at the store: answers questions, then moves every open study on. Returns when to look again.
+    async fn look(&mut self) -> Result<Option<Timestamp>, AnalysisError> {
+        let store = self.store.clone();
+        for question in blocking(move || store.questions()).await?? {
+            self.answer(question).await?;
+        }
+        let store = self.store.clone();
+        let mut next = None;
+        for study in blocking(move || store.open_studies()).await?? {
+            if self.stop.is_stopped() {
+                break;
+            }
+            self.pulse.beat(self.clock.now());
+            let span = tracing::info_span!("study", id = self.identity.pseudonym(study.as_str()));
+            let until = tracing::Instrument::instrument(self.step(&study), span).await?;
+            next = [next, until].into_iter().flatten().min();
+        }
+        Ok(next)
+    }
+
+    fn keep(&mut self, series: &SeriesUid, instances: u64, volume: &Arc<Volume>) {
+        self.volume = Some(Built { series: series.clone(), instances, volume: volume.clone() });
+    }
+
+    fn kept(&self, series: &SeriesUid, instances: u64) -> Option<Arc<Volume>> {
+        let built = self.volume.as_ref()?;
+        (built.series == *series && built.instances == instances).then(|| built.volume.clone())
+    }
+
+    /// Instances the study has now; `None` where it is gone.
+    async fn instances_now(&self, study: &StudyUid) -> Result<u64, AnalysisError> {
+        let (store, study) = (self.store.clone(), study.clone());
+        Ok(blocking(move || store.study(&study)).await??.instances)
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AnalysisError> {
+    let span = tracing::Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|_| AnalysisError::Threads)
+}

@@ -1,0 +1,83 @@
+//! A reader drew a region: score inside it.
+
+use std::sync::Arc;
+
+use sidelight_kernels::{Dimensions, Region, Volume};
+
+use super::applicability::{Applicability, calcium as judge};
+use super::study::does_not_apply;
+use super::{Analysis, AnalysisError, blocking};
+use crate::imaging::{stack, volume};
+use crate::store::StoreError;
+use crate::store::finding::{Finding, Shape};
+use crate::store::records::Question;
+
+impl Analysis {
+    /// Answers one question with a finding, whatever the answer is.
+    pub(super) async fn answer(&mut self, question: Question) -> Result<(), AnalysisError> {
+        let instances = match self.instances_now(&question.study).await {
+            Ok(instances) => instances,
+            Err(AnalysisError::Store(StoreError::Unknown(_))) => 0,
+            Err(error) => return Err(error),
+        };
+        let mut finding = self.blank_for(&question, instances);
+        match self.question_volume(&question, instances).await? {
+            Ok((volume, plan)) => {
+                let region = draw(volume.dimensions(), &question.shape);
+                self.score(&mut finding, volume, region, &plan, false).await;
+            }
+            Err(reason) => does_not_apply(&mut finding, reason)?,
+        }
+        self.record_answer(finding).await
+    }
+
+    async fn record_answer(&self, finding: Finding) -> Result<(), AnalysisError> {
+        let store = self.store.clone();
+        Ok(blocking(move || store.record_finding(&finding)).await??)
+    }
+
+    async fn question_volume(
+        &mut self,
+        question: &Question,
+        instances: u64,
+    ) -> Result<Result<(Arc<Volume>, super::applicability::CalciumPlan), String>, AnalysisError> {
+        let (store, asked, kept) =
+            (self.store.clone(), question.clone(), self.kept(&question.series, instances));
+        let built = blocking(move || build(&store, &asked, kept)).await?;
+        if let Ok((volume, _)) = &built {
+            self.keep(&question.series, instances, volume);
+        }
+        Ok(built)
+    }
+}
+
+fn build(
+    store: &crate::store::Store,
+    question: &Question,
+    kept: Option<Arc<Volume>>,
+) -> Result<(Arc<Volume>, super::applicability::CalciumPlan), String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let stack = stack(store, &question.study, &question.series).map_err(|error| words(&error))?;
+    let instances = store.instances(&question.study, &question.series).map_err(|error| words(&error))?;
+    let facts = &instances.first().ok_or("the series has no images")?.facts;
+    let plan = match judge(facts, &stack) {
+        Applicability::Yes(plan) => plan,
+        Applicability::No(reason) => return Err(reason),
+    };
+    let volume = match kept {
+        Some(volume) => volume,
+        None => Arc::new(volume(&stack).map_err(|error| words(&error))?),
+    };
+    Ok((volume, plan))
+}
+
+fn draw(dimensions: Dimensions, shape: &Shape) -> Region {
+    match shape {
+        Shape::Circle { center_px, radius_px, first_slice, last_slice } => {
+            Region::circle(dimensions, *center_px, *radius_px, *first_slice..=*last_slice)
+        }
+        Shape::Polygon { points_px, first_slice, last_slice } => {
+            Region::polygon(dimensions, points_px, *first_slice..=*last_slice)
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `sidelight doctor`: what the box sees, one sentence each, and what is wrong. Works whether the box runs or not.
+
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sidelight::clock::Clock;
+use sidelight::disk;
+use sidelight_kernels::{AdapterReport, survey};
+use sidelight_provisioning::Identity;
+use sidelight_provisioning::site::{ProcessorWish, Site};
+
+/// Less than this and a single CT perfusion study may not fit.
+const FREE_BYTES_MIN: u64 = 10 << 30;
+/// The day this version was begun: a clock before it is wrong, whatever else is true.
+const CLOCK_MS_MIN: u64 = 1_795_392_000_000;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Site file
+    #[arg(long)]
+    site: PathBuf,
+}
+
+/// Collects sentences and remembers whether one of them was bad news.
+#[derive(Default)]
+struct Report {
+    trouble: bool,
+}
+
+#[expect(clippy::print_stdout, reason = "a command line answers on standard output")]
+impl Report {
+    fn good(&self, what: &str, sentence: &str) {
+        println!("  ok   {what}: {sentence}");
+    }
+
+    fn bad(&mut self, what: &str, sentence: &str) {
+        self.trouble = true;
+        println!("  BAD  {what}: {sentence}");
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    let site = Site::read(&arguments.site)?;
+    let mut report = Report::default();
+    report.good("site", &format!("{} / {}, {:?}", site.site, site.device, site.kind).to_lowercase());
+    keys(&site, &mut report);
+    processor(&site, &survey(), &mut report);
+    storage(&site.data_dir, &mut report);
+    port("DICOM port", site.dicom.listen, &mut report);
+    port("viewer port", site.viewer.listen, &mut report);
+    clock(&mut report);
+    broker(&site, &mut report);
+    Ok(if report.trouble { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn keys(site: &Site, report: &mut Report) {
+    match Identity::read(&site.keys_dir) {
+        Ok(_) => report.good("keys", "present, readable by the owner only"),
+        Err(error) => report.bad("keys", &error.to_string()),
+    }
+}
+
+fn processor(site: &Site, adapters: &[AdapterReport], report: &mut Report) {
+    for adapter in adapters {
+        let memory = adapter.memory_budget_bytes.map_or("memory unknown".into(), |bytes| {
+            #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+            let gib = bytes as f64 / f64::from(1 << 30);
+            format!("{gib:.1} GiB usable")
+        });
+        let sentence = format!("{}, driver {}, {memory}", adapter.name, adapter.driver);
+        match &adapter.probe {
+            Ok(()) => report.good(adapter.kind, &format!("{sentence}; boot probe passed")),
+            Err(why) => report.bad(adapter.kind, &format!("{sentence}; boot probe failed: {why}")),
+        }
+    }
+    match (adapters.is_empty(), site.processor) {
+        (false, _) => {}
+        (true, ProcessorWish::Gpu) => report.bad("GPU", "none found, but the site file asks for one"),
+        (true, _) => report.good("GPU", "none found; kernels run on the CPU twin"),
+    }
+}
+
+fn storage(folder: &Path, report: &mut Report) {
+    let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    match disk::space(existing) {
+        Ok(space) if space.free_bytes >= FREE_BYTES_MIN => {
+            report.good(
+                "disk",
+                &format!("{:.1} of {:.1} GiB free", gib(space.free_bytes), gib(space.total_bytes)),
+            );
+        }
+        Ok(space) => report.bad(
+            "disk",
+            &format!("only {:.1} GiB free; make room before the next large study", gib(space.free_bytes)),
+        ),
+        Err(error) => report.bad("disk", &format!("{} cannot be measured: {error}", existing.display())),
+    }
+    let quarantine = std::fs::read_dir(folder.join("quarantine")).map_or(0, |entries| {
+        entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "dcm")).count()
+    });
+    if quarantine > 0 {
+        report.bad(
+            "quarantine",
+            &format!("{quarantine} objects arrived whole but do not parse; look at the sender"),
+        );
+    }
+}
+
+/// A port in use is the running box, mostly: connecting tells.
+fn port(what: &str, address: std::net::SocketAddr, report: &mut Report) {
+    if address.port() == 0 {
+        return report.good(what, "any free one, said in the ready line");
+    }
+    match TcpListener::bind(address) {
+        Ok(_) => report.good(what, &format!("{address} is free")),
+        Err(error) => match TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
+            Ok(_) => {
+                report.good(what, &format!("{address} answers: the box, or another program, is running"))
+            }
+            Err(_) => report.bad(what, &format!("{address} cannot be used: {error}")),
+        },
+    }
+}
+
+fn clock(report: &mut Report) {
+    let now = Clock.wall();
+    if now.0 < CLOCK_MS_MIN {
+        return report.bad("clock", &format!("{} is in the past; set the time", now.rfc3339()));
+    }
+    // systemd-timesyncd, chrony and ntpd all leave this mark or none at all.
+    let synchronised = Path::new("/run/systemd/timesync/synchronized").exists();
+    let how = if synchronised { "synchronised" } else { "whether it is synchronised is not known" };
+    report.good("clock", &format!("{}, {how}", now.rfc3339()));
+}
+
+fn broker(site: &Site, report: &mut Report) {
+    let Some(broker) = &site.broker else {
+        return report.good("broker", "none in the site file; results stay here");
+    };
+    let address = broker.host_port().and_then(|pair| pair.to_socket_addrs().ok()?.next());
+    let Some(address) = address else {
+        return report.bad("broker", &format!("{} does not resolve", broker.url));
+    };
+    match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+        Ok(_) => report.good("broker", &format!("{} answers", broker.url)),
+        Err(error) => report.bad("broker", &format!("{} does not answer: {error}", broker.url)),
+    }
+}

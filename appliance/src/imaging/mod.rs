@@ -1,0 +1,14 @@
+//! From stored instances to pictures with a meaning: the order of a series' frames, their place in the patient, and
+//! their values in Hounsfield units.
+//!
+//! Not a room: analysis builds volumes with it, viewer serves frames with it. Bytes come from the store's files and
+//! go nowhere. It never guesses: a frame without its own rescale, a stack with a gap or a tilt, is an answer that
+//! says so, in words.
+
+mod geometry;
+mod pixels;
+mod stack;
+
+pub use geometry::{Place, StackGeometry, Unusable, edge_letters};
+pub use pixels::{Meaning, PixelError, read_frames};
+pub use stack::{FrameSource, Stack, StackError, stack, volume};

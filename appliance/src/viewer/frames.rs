@@ -1,0 +1,100 @@
+//! Frames, already decoded: raw little-endian 16-bit values in stack order.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::{Path, State};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::Desk;
+use super::api::study_uid;
+use super::error::{ApiError, blocking};
+use super::shapes::Problem;
+use crate::imaging::{Stack, StackError, read_frames, stack};
+use crate::store::Store;
+use crate::uid::{SeriesUid, StudyUid};
+
+/// Stacks remembered: what a few stations have open. Sorting a series anew for every frame would cost more than
+/// decoding it.
+const STACKS_MAX: usize = 8;
+
+/// Stacks as they were last sorted, newest first.
+#[derive(Debug, Default)]
+pub(super) struct Stacks(Mutex<Vec<(SeriesUid, u64, Arc<Stack>)>>);
+
+impl Stacks {
+    fn get(&self, store: &Store, study: &StudyUid, series: &SeriesUid) -> Result<Arc<Stack>, StackError> {
+        let instances = store.study(study)?.instances;
+        let known = |entry: &&(SeriesUid, u64, Arc<Stack>)| entry.0 == *series && entry.1 == instances;
+        if let Some((_, _, stack)) = self.lock().iter().find(known) {
+            return Ok(stack.clone());
+        }
+        let fresh = Arc::new(stack(store, study, series)?);
+        let mut stacks = self.lock();
+        stacks.retain(|(uid, _, _)| uid != series);
+        stacks.insert(0, (series.clone(), instances, fresh.clone()));
+        stacks.truncate(STACKS_MAX);
+        Ok(fresh)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(SeriesUid, u64, Arc<Stack>)>> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// One frame: rows x columns little-endian 16-bit values, Hounsfield units for CT, stored values otherwise. `frame`
+/// is its place in the stack, counted from 0, followed by `.i16`.
+#[utoipa::path(
+    get,
+    path = "/api/studies/{study}/series/{series}/frames/{frame}",
+    responses(
+        (status = 200, content_type = "application/octet-stream", body = Vec<u8>),
+        (status = 304),
+        (status = 404, body = Problem),
+        (status = 422, body = Problem),
+    )
+)]
+pub(super) async fn frame(
+    State(desk): State<Arc<Desk>>,
+    Path((study, series, frame)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let study = study_uid(&study)?;
+    let series = SeriesUid::parse(&series).map_err(|_| ApiError::not_found("series"))?;
+    let number = frame.strip_suffix(".i16").and_then(|number| number.parse::<usize>().ok());
+    let number = number.ok_or_else(|| ApiError::not_found("frame; ask for 0.i16, 1.i16 and so on"))?;
+    let known = headers.get(IF_NONE_MATCH).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let read = move || read(&desk, &study, &series, number, known.as_deref());
+    Ok(match blocking(read).await? {
+        (tag, Some(bytes)) => {
+            ([(CONTENT_TYPE, "application/octet-stream".to_owned()), (ETAG, tag), cached()], bytes)
+                .into_response()
+        }
+        (tag, None) => (StatusCode::NOT_MODIFIED, [(ETAG, tag), cached()]).into_response(),
+    })
+}
+
+/// The frame's tag, and its bytes unless the asker has them.
+fn read(
+    desk: &Desk,
+    study: &StudyUid,
+    series: &SeriesUid,
+    number: usize,
+    known: Option<&str>,
+) -> Result<(String, Option<Vec<u8>>), ApiError> {
+    let stack = desk.stacks.get(&desk.store, study, series)?;
+    let source = stack.frames.get(number).ok_or_else(|| ApiError::not_found("frame"))?;
+    let tag = format!("\"{}\"", source.tag);
+    if known == Some(tag.as_str()) {
+        return Ok((tag, None));
+    }
+    let mut frames = read_frames(&source.path, &[source.frame], stack.meaning).map_err(StackError::from)?;
+    let values = frames.pop().unwrap_or_default();
+    Ok((tag, Some(values.iter().flat_map(|value| value.to_le_bytes()).collect())))
+}
+
+/// A browser may keep a frame but must ask before it shows it again.
+fn cached() -> (axum::http::HeaderName, String) {
+    (CACHE_CONTROL, "private, no-cache".to_owned())
+}

@@ -1,0 +1,149 @@
+//! Viewer serves studies and findings to people on the LAN: the API, the frames, the web application.
+//!
+//! Everything shown comes from the store; what a person does goes back to it. Every route but signing in, health and
+//! the static shell wants a token or a session. It computes nothing itself and never speaks plain HTTP outside
+//! loopback (the site file sees to that).
+
+mod access;
+mod api;
+mod error;
+mod events;
+mod frames;
+mod regions;
+pub mod shapes;
+mod shell;
+mod summary;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{get, post};
+use sidelight_provisioning::Identity;
+use tokio::net::TcpListener;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use utoipa::OpenApi;
+
+use crate::clock::{Clock, Timestamp};
+use crate::compute::Compute;
+use crate::outbox::Connection;
+use crate::stop::Stop;
+use crate::store::Store;
+
+/// What the viewer may say about the box.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub site: String,
+    pub device: String,
+    pub ae_title: String,
+    pub dicom_port: u16,
+    pub broker_configured: bool,
+    pub started_at: Timestamp,
+}
+
+/// What every handler may reach.
+#[derive(Debug)]
+pub struct Desk {
+    config: Config,
+    store: Store,
+    compute: Compute,
+    identity: Identity,
+    connection: Connection,
+    clock: Clock,
+    stop: Stop,
+    sessions: access::Sessions,
+    stacks: frames::Stacks,
+}
+
+impl Desk {
+    pub fn new(
+        config: Config,
+        store: Store,
+        compute: Compute,
+        identity: Identity,
+        connection: Connection,
+        clock: Clock,
+        stop: Stop,
+    ) -> Self {
+        let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
+        Self { config, store, compute, identity, connection, clock, stop, sessions, stacks }
+    }
+}
+
+/// Serves until told to stop, then lets requests in hand finish.
+pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
+    let mut stop = desk.stop.clone();
+    let router = router(Arc::new(desk));
+    axum::serve(listener, router).with_graceful_shutdown(async move { stop.stopped().await }).await
+}
+
+/// Every route of the box.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Sidelight",
+        description = "Studies, findings and frames of one box. Times are RFC 3339 in UTC."
+    ),
+    paths(
+        access::sign_in,
+        access::session,
+        access::sign_out,
+        api::health,
+        api::this_box,
+        api::studies,
+        api::study,
+        api::findings,
+        frames::frame,
+        regions::draw,
+        events::events,
+    )
+)]
+struct Api;
+
+/// The API's description, as served and as the web application's types are made from.
+pub fn openapi() -> String {
+    Api::openapi().to_pretty_json().expect("the description is plain data")
+}
+
+fn router(desk: Arc<Desk>) -> Router {
+    let guarded = Router::new()
+        .route("/api/box", get(api::this_box))
+        .route("/api/studies", get(api::studies))
+        .route("/api/studies/{study}", get(api::study))
+        .route("/api/studies/{study}/findings", get(api::findings))
+        .route("/api/studies/{study}/regions", post(regions::draw))
+        .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
+        .route("/api/events", get(events::events))
+        .route("/api/openapi.json", get(api::description))
+        .route("/api/{*rest}", get(api::no_such_route).post(api::no_such_route))
+        .route_layer(from_fn_with_state(desk.clone(), access::guard));
+    Router::new()
+        .route("/api/health", get(api::health))
+        .route("/api/session", get(access::session).post(access::sign_in).delete(access::sign_out))
+        .merge(guarded)
+        .fallback(shell::serve)
+        // Frames are read over the LAN faster than they are compressed; the shell is compressed already.
+        .layer(CompressionLayer::new().compress_when(
+            DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream")),
+        ))
+        .layer(from_fn(shell::headers))
+        .with_state(desk)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_description_is_what_the_code_says() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/openapi.json");
+        let written = super::openapi() + "\n";
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(&path, &written).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(
+            committed, written,
+            "run UPDATE_OPENAPI=1 cargo test -p sidelight description, then npm run types"
+        );
+    }
+}

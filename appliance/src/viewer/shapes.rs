@@ -1,0 +1,204 @@
+//! The documents of the API. The web application's types are made from these.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::store::finding::{Finding, FindingState, Shape};
+
+/// One sentence a person can act on.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    pub error: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct SignIn {
+    pub token: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    pub status: &'static str,
+    pub version: &'static str,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BoxState {
+    pub version: &'static str,
+    pub site: String,
+    pub device: String,
+    pub ae_title: String,
+    pub dicom_port: u16,
+    pub started_at: String,
+    pub processor: ProcessorState,
+    pub disk: DiskState,
+    pub store: StoreState,
+    pub broker: BrokerState,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProcessorState {
+    /// `gpu`, `twin`, `probing` or `none`.
+    pub kind: String,
+    pub name: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DiskState {
+    pub free_bytes: u64,
+    pub total_bytes: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StoreState {
+    pub studies: usize,
+    pub instances: usize,
+    /// Objects that arrived whole but do not parse.
+    pub quarantined: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BrokerState {
+    pub configured: bool,
+    pub connected: bool,
+    /// Messages promised, not yet acknowledged.
+    pub waiting: usize,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Studies {
+    /// Newest arrival first.
+    pub studies: Vec<StudySummary>,
+}
+
+/// One line of the work list.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StudySummary {
+    pub uid: String,
+    pub patient_name: String,
+    pub patient_id: String,
+    pub birth_date: Option<String>,
+    pub sex: Option<String>,
+    /// `YYYY-MM-DD` where the object's date is one, else as written.
+    pub study_date: Option<String>,
+    pub study_time: Option<String>,
+    pub description: String,
+    pub accession_number: String,
+    pub modalities: Vec<String>,
+    pub series_count: usize,
+    pub instance_count: u64,
+    /// Objects that arrived a second time with other bytes: both are kept, the first is shown.
+    pub conflict_count: u64,
+    pub first_arrival_at: String,
+    pub last_arrival_at: String,
+    pub activity: StudyActivity,
+    pub headline: Option<Headline>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StudyActivity {
+    pub state: ActivityState,
+    pub stage: String,
+    pub percent: Option<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityState {
+    Receiving,
+    Waiting,
+    Queued,
+    Running,
+    Idle,
+    Failed,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Headline {
+    pub text: String,
+    pub state: FindingState,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StudyDetail {
+    #[serde(flatten)]
+    pub summary: StudySummary,
+    pub series: Vec<SeriesSummary>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct SeriesSummary {
+    pub uid: String,
+    pub modality: String,
+    pub number: Option<i64>,
+    pub description: String,
+    pub instance_count: u64,
+    pub frame_count: u64,
+    /// The frames in order; absent where they make no stack.
+    pub stack: Option<StackShape>,
+    /// Why there is no stack, or why the stack is no volume.
+    pub stack_problem: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StackShape {
+    pub columns: u16,
+    pub rows: u16,
+    pub frames: usize,
+    pub column_spacing_mm: Option<f64>,
+    pub row_spacing_mm: Option<f64>,
+    pub slice_increment_mm: Option<f64>,
+    pub unit: PixelUnit,
+    pub window: Option<Window>,
+    pub photometric: String,
+    /// The frames make a volume: parallel, evenly spaced, none missing.
+    pub even: bool,
+    pub sop_instance_uids: Vec<String>,
+    pub positions_mm: Option<Vec<f64>>,
+    pub edge_letters: Option<EdgeLetters>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub enum PixelUnit {
+    /// Hounsfield units.
+    #[serde(rename = "HU")]
+    Hounsfield,
+    /// Stored values.
+    #[serde(rename = "stored")]
+    Stored,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub struct Window {
+    pub center: f64,
+    pub width: f64,
+}
+
+/// The patient's side each image edge looks at.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct EdgeLetters {
+    pub left: String,
+    pub right: String,
+    pub top: String,
+    pub bottom: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Findings {
+    pub study_uid: String,
+    /// Newest first, superseded ones included.
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RegionRequest {
+    pub series_uid: String,
+    pub shape: Shape,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RegionAccepted {
+    /// The finding that will answer.
+    pub finding_id: String,
+}

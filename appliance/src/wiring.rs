@@ -1,0 +1,189 @@
+//! The only file that knows every room: binds all doors, opens the store, starts the rooms.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use sidelight_kernels::Wish;
+use sidelight_provisioning::Identity;
+use sidelight_provisioning::site::{CalledAePolicy, ProcessorWish, Site};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::analysis::{self, Analysis};
+use crate::clock::Clock;
+use crate::compute::{self, Compute};
+use crate::dimse::Policy;
+use crate::pulse::Pulse;
+use crate::run::Ended;
+use crate::stop::Stop;
+use crate::store::Store;
+use crate::supervise::keep_running;
+use crate::{intake, outbox, results, service, viewer};
+
+/// The line a script waits for.
+#[derive(Debug, Serialize)]
+pub struct Ready {
+    pub ready: bool,
+    pub dicom: String,
+    pub http: String,
+    pub ae_title: String,
+    pub token: String,
+}
+
+/// What every room is given.
+struct House<'a> {
+    site: &'a Site,
+    identity: &'a Identity,
+    store: Store,
+    clock: Clock,
+    stop: &'a Stop,
+}
+
+/// Brings the box up. Doors are bound before anything is said to be ready; the DICOM door opens before the GPU's probe.
+pub async fn wire(
+    site: &Site,
+    identity: &Identity,
+    clock: Clock,
+    stop: &Stop,
+    rooms: &mut JoinSet<Ended>,
+) -> anyhow::Result<Ready> {
+    let folder = site.data_dir.clone();
+    let (store, report) = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
+    tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
+    let dicom = bind("dicom.listen", site.dicom.listen).await?;
+    let http = bind("viewer.listen", site.viewer.listen).await?;
+    let ready = Ready {
+        ready: true,
+        dicom: dicom.local_addr()?.to_string(),
+        http: format!("http://{}", http.local_addr()?),
+        ae_title: site.dicom.ae_title.clone(),
+        token: identity.token().to_owned(),
+    };
+    let house = House { site, identity, store, clock, stop };
+    let dicom_port = dicom.local_addr()?.port();
+    house.intake(dicom, rooms);
+    let (compute, _thread) = compute::start(wish(site.processor)).context("no thread for the kernels")?;
+    let pulse = Pulse::new("analysis", clock.now());
+    house.analysis(&compute, &pulse, rooms);
+    house.results(rooms);
+    let connection = house.outbox(rooms)?;
+    house.viewer(http, dicom_port, compute, connection, rooms);
+    rooms.spawn({
+        let (store, stop) = (house.store.clone(), stop.clone());
+        async move {
+            ("service", {
+                service::run(vec![pulse], store, clock, stop).await;
+                Ok(())
+            })
+        }
+    });
+    Ok(ready)
+}
+
+async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{key}: cannot listen on {address}; is another box running there?"))
+}
+
+fn wish(wish: ProcessorWish) -> Wish {
+    match wish {
+        ProcessorWish::Auto => Wish::Auto,
+        ProcessorWish::Gpu => Wish::Gpu,
+        ProcessorWish::Twin => Wish::Twin,
+    }
+}
+
+impl House<'_> {
+    fn intake(&self, listener: TcpListener, rooms: &mut JoinSet<Ended>) {
+        let dicom = &self.site.dicom;
+        let policy = Policy {
+            ae_title: dicom.ae_title.clone(),
+            called_must_be_ours: dicom.called_ae_policy == CalledAePolicy::Own,
+            calling_ae_titles: dicom.calling_ae_titles.clone(),
+            pdu_length_max_bytes: dicom.pdu_length_max_bytes,
+        };
+        let config = intake::Config {
+            policy,
+            associations_max: dicom.associations_max,
+            idle_timeout: Duration::from_secs(dicom.idle_timeout_s),
+        };
+        let room = intake::run(listener, config, self.store.clone(), self.clock, self.stop.clone());
+        rooms.spawn(async move { ("intake", room.await.map_err(Into::into)) });
+    }
+
+    fn analysis(&self, compute: &Compute, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
+        let config = analysis::Config { study_quiet: Duration::from_secs(self.site.analysis.study_quiet_s) };
+        let (store, compute, identity) = (self.store.clone(), compute.clone(), self.identity.clone());
+        let (clock, stop, pulse) = (self.clock, self.stop.clone(), pulse.clone());
+        let supervised = keep_running("analysis", clock, stop.clone(), move || {
+            let (config, store, compute) = (config.clone(), store.clone(), compute.clone());
+            Analysis::new(config, store, compute, identity.clone(), clock, stop.clone(), pulse.clone()).run()
+        });
+        rooms.spawn(async move {
+            ("analysis", {
+                supervised.await;
+                Ok(())
+            })
+        });
+    }
+
+    fn results(&self, rooms: &mut JoinSet<Ended>) {
+        let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
+        let supervised = keep_running("results", self.clock, stop.clone(), move || {
+            results::run(store.clone(), identity.clone(), stop.clone())
+        });
+        rooms.spawn(async move {
+            ("results", {
+                supervised.await;
+                Ok(())
+            })
+        });
+    }
+
+    fn outbox(&self, rooms: &mut JoinSet<Ended>) -> anyhow::Result<outbox::Connection> {
+        let connection = outbox::Connection::default();
+        let Some(broker) = &self.site.broker else { return Ok(connection) };
+        let (host, port) = broker.host_port().context("broker.url was checked with the site")?;
+        let (site, device) = (&self.site.site, &self.site.device);
+        let config = outbox::Config {
+            host,
+            port,
+            topic_prefix: format!("sidelight/v1/{site}/{device}"),
+            client_id: format!("sidelight-{site}-{device}"),
+        };
+        let (store, stop, shown) = (self.store.clone(), self.stop.clone(), connection.clone());
+        let supervised = keep_running("outbox", self.clock, stop.clone(), move || {
+            outbox::run(config.clone(), store.clone(), shown.clone(), stop.clone())
+        });
+        rooms.spawn(async move {
+            ("outbox", {
+                supervised.await;
+                Ok(())
+            })
+        });
+        Ok(connection)
+    }
+
+    fn viewer(
+        &self,
+        listener: TcpListener,
+        dicom_port: u16,
+        compute: Compute,
+        connection: outbox::Connection,
+        rooms: &mut JoinSet<Ended>,
+    ) {
+        let config = viewer::Config {
+            site: self.site.site.clone(),
+            device: self.site.device.clone(),
+            ae_title: self.site.dicom.ae_title.clone(),
+            dicom_port,
+            broker_configured: self.site.broker.is_some(),
+            started_at: self.clock.wall(),
+        };
+        let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
+        let desk = viewer::Desk::new(config, store, compute, identity, connection, self.clock, stop);
+        rooms.spawn(async move { ("viewer", viewer::run(listener, desk).await.map_err(Into::into)) });
+    }
+}

@@ -1,0 +1,23 @@
+import { effect } from "@preact/signals";
+import { render } from "preact";
+import { App } from "./shell/App";
+import { openStudy } from "./state/opened";
+import { openUid, start } from "./state/station";
+import { followOpenedSeries, shown } from "./state/viewer";
+import "./styles/base.css";
+import "./styles/shell.css";
+import "./styles/viewport.css";
+import "./styles/results.css";
+
+effect(() => {
+  openStudy(openUid.value);
+});
+followOpenedSeries();
+// Browser tests wait for this; painting itself sets it, this takes it back.
+effect(() => {
+  if (shown.value === null) delete document.documentElement.dataset["ready"];
+});
+
+const place = document.getElementById("app");
+if (place !== null) render(<App />, place);
+void start();

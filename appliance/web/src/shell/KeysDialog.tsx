@@ -1,0 +1,41 @@
+import { useEffect, useRef } from "preact/hooks";
+import { keysShown } from "../state/viewer";
+import { BINDING_GROUPS, keyCaps } from "../viewport/keys";
+import { Icon } from "./Icon";
+
+/** All keys on one page. A native modal dialog, so focus stays inside and returns afterwards. */
+export function KeysDialog() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = keysShown.value;
+  useEffect(() => {
+    if (open) dialog.current?.showModal();
+    else dialog.current?.close();
+  }, [open]);
+  return (
+    <dialog ref={dialog} class="keys" aria-labelledby="keys-title" onClose={() => { keysShown.value = false; }}>
+      <header>
+        <h2 id="keys-title">Keys</h2>
+        <button class="tool" type="button" onClick={() => { keysShown.value = false; }} aria-label="Close the list of keys"><Icon name="close" /></button>
+      </header>
+      <div class="keys-groups">
+        {BINDING_GROUPS.map((group) => (
+          <section key={group.name}>
+            <h3>{group.name}</h3>
+            <dl>
+              {group.bindings.map((binding) => (
+                <div key={binding.key}>
+                  <dt>{keyCaps(binding.key).map((cap) => <kbd key={cap}>{cap}</kbd>)}</dt>
+                  <dd>{binding.does}</dd>
+                </div>
+              ))}
+            </dl>
+          </section>
+        ))}
+      </div>
+      <p class="quiet">
+        On the image: left drag does what the chosen tool says, right drag zooms, middle drag or Shift moves the picture,
+        the wheel scrolls, Ctrl and wheel zooms. Two fingers zoom and move.
+      </p>
+    </dialog>
+  );
+}

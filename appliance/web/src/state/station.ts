@@ -1,0 +1,136 @@
+// This station and its box: who is signed in, what the worklist shows, which study is open.
+import { signal } from "@preact/signals";
+import { ApiError, checkSession, fetchBox, fetchStudies, signIn, signOut } from "../api/client";
+import { listen } from "../api/events";
+import type { BoxFacts, StudySummary } from "../api/types";
+import { EMPTY_WORKLIST, reduceWorklist, type WorklistInput } from "./worklist";
+
+export const session = signal<"checking" | "out" | "in">("checking");
+export const signInProblem = signal<string | null>(null);
+export const worklist = signal(EMPTY_WORKLIST);
+export const worklistProblem = signal<string | null>(null);
+export const box = signal<BoxFacts | null>(null);
+export const openUid = signal<string | null>(null);
+
+let stopListening: (() => void) | null = null;
+const studyListeners = new Set<(study: StudySummary | null) => void>();
+
+/** Calls back with each study the box tells of, or with null when anything may have changed. */
+export function onStudy(listener: (study: StudySummary | null) => void): void {
+  studyListeners.add(listener);
+}
+
+function feed(input: WorklistInput): void {
+  worklist.value = reduceWorklist(worklist.value, input);
+}
+
+/** `#/study/{uid}` opens a study; anything else is the worklist. */
+export function uidFromHash(hash: string): string | null {
+  const found = /^#\/study\/([^/]+)$/.exec(hash);
+  if (found?.[1] === undefined) return null;
+  try {
+    return decodeURIComponent(found[1]);
+  } catch {
+    return null;
+  }
+}
+
+export function studyHash(uid: string): string {
+  return `#/study/${encodeURIComponent(uid)}`;
+}
+
+/** The token a link carried, e.g. the one the demo prints. */
+export function tokenFromHash(hash: string): string | null {
+  return new URLSearchParams(hash.replace(/^#/, "")).get("token");
+}
+
+export async function start(): Promise<void> {
+  const followHash = (): void => {
+    openUid.value = uidFromHash(location.hash);
+  };
+  window.addEventListener("hashchange", followHash);
+  const token = tokenFromHash(location.hash);
+  if (token === null) {
+    followHash();
+    await resume();
+    return;
+  }
+  // The token must not stay in the address bar, the history or a screenshot.
+  history.replaceState(null, "", location.pathname);
+  await enter(token);
+}
+
+async function resume(): Promise<void> {
+  try {
+    await checkSession();
+    begin();
+  } catch (thrown) {
+    // Without a session there is nothing to complain about: the reader simply signs in.
+    if (thrown instanceof ApiError && thrown.kind !== "signed_out") signInProblem.value = thrown.message;
+    session.value = "out";
+  }
+}
+
+export async function enter(token: string): Promise<void> {
+  signInProblem.value = null;
+  try {
+    await signIn(token);
+    begin();
+  } catch (thrown) {
+    signInProblem.value = thrown instanceof Error ? thrown.message : "Signing in failed. Try again.";
+    session.value = "out";
+  }
+}
+
+export async function leave(): Promise<void> {
+  try {
+    await signOut();
+  } finally {
+    signedOut();
+  }
+}
+
+/** Nothing about patients stays on the screen of a station that is signed out. */
+export function signedOut(): void {
+  stopListening?.();
+  stopListening = null;
+  worklist.value = EMPTY_WORKLIST;
+  openUid.value = null;
+  session.value = "out";
+}
+
+function begin(): void {
+  session.value = "in";
+  stopListening?.();
+  stopListening = listen({
+    connected: () => {
+      feed({ kind: "connected" });
+      void refetch();
+    },
+    lost: () => {
+      feed({ kind: "lost" });
+    },
+    signedOut: () => {
+      signInProblem.value = "The session has ended. Sign in again.";
+      signedOut();
+    },
+    study: (study) => {
+      feed({ kind: "study", study });
+      for (const listener of studyListeners) listener(study);
+    },
+    resync: () => void refetch(),
+  });
+}
+
+export async function refetch(): Promise<void> {
+  feed({ kind: "fetch_began" });
+  for (const listener of studyListeners) listener(null);
+  try {
+    feed({ kind: "list", studies: await fetchStudies() });
+    worklistProblem.value = null;
+    box.value = await fetchBox();
+  } catch (thrown) {
+    feed({ kind: "fetch_failed" });
+    worklistProblem.value = thrown instanceof Error ? thrown.message : "The worklist could not be read.";
+  }
+}

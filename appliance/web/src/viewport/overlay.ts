@@ -1,0 +1,176 @@
+// Draws what lies over the image: lesion marks with their numbers, and the region being drawn or measured.
+import type { Finding, Shape, Stack } from "../api/types";
+import { labelBounds, labelPlaces } from "../image/label-places";
+import type { Bounds, Loop } from "../image/outline";
+import { screenFromImage, type Placement, type Point, type Size } from "../image/placement";
+import type { Mark } from "../state/lesions";
+import type { Draft, DraftShape } from "../state/region";
+
+/** Amber stands out on grey at every brightness; the accent is kept for what the reader does. */
+const LESION_LINE = "#ffb020";
+const LESION_FILL = "rgb(255 176 32 / 0.22)";
+const CHOSEN_LINE = "#ffffff";
+const CHOSEN_FILL = "rgb(255 255 255 / 0.16)";
+const HALO = "rgb(0 0 0 / 0.75)";
+const REGION_LINE = "#4fd1e8";
+const LABEL_BACK = "rgb(10 13 16 / 0.88)";
+const LABEL_SIZE: Size = { width: 24, height: 18 };
+const LABEL_FONT = "600 12px system-ui, sans-serif";
+
+type Trace = (context: CanvasRenderingContext2D) => void;
+
+/** A dark halo under a bright line is seen on calcium and on lung alike. */
+function strokeWithHalo(context: CanvasRenderingContext2D, trace: Trace, colour: string, width: number): void {
+  context.beginPath();
+  trace(context);
+  context.lineJoin = "round";
+  context.strokeStyle = HALO;
+  context.lineWidth = width + 2;
+  context.stroke();
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.stroke();
+}
+
+function traceLoops(loops: readonly Loop[], placement: Placement): Trace {
+  return (context) => {
+    for (const loop of loops) {
+      loop.forEach(([x, y], index) => {
+        const at = screenFromImage(placement, { x, y });
+        if (index === 0) context.moveTo(at.x, at.y);
+        else context.lineTo(at.x, at.y);
+      });
+      context.closePath();
+    }
+  };
+}
+
+export function screenBounds(bounds: Bounds, placement: Placement): Bounds {
+  const one = screenFromImage(placement, { x: bounds.left, y: bounds.top });
+  const other = screenFromImage(placement, { x: bounds.right, y: bounds.bottom });
+  return {
+    left: Math.min(one.x, other.x),
+    right: Math.max(one.x, other.x),
+    top: Math.min(one.y, other.y),
+    bottom: Math.max(one.y, other.y),
+  };
+}
+
+export function drawMarks(
+  context: CanvasRenderingContext2D,
+  marks: readonly Mark[],
+  chosen: number | null,
+  placement: Placement,
+  viewport: Size,
+): void {
+  for (const mark of marks) {
+    const isChosen = mark.lesion.number === chosen;
+    const trace = traceLoops(mark.loops, placement);
+    context.beginPath();
+    trace(context);
+    context.fillStyle = isChosen ? CHOSEN_FILL : LESION_FILL;
+    context.fill("evenodd");
+    strokeWithHalo(context, trace, isChosen ? CHOSEN_LINE : LESION_LINE, isChosen ? 2 : 1.5);
+  }
+  drawNumbers(context, marks, chosen, placement, viewport);
+}
+
+function drawNumbers(
+  context: CanvasRenderingContext2D,
+  marks: readonly Mark[],
+  chosen: number | null,
+  placement: Placement,
+  viewport: Size,
+): void {
+  const places = labelPlaces(marks.map((mark) => screenBounds(mark.bounds, placement)), LABEL_SIZE, viewport);
+  marks.forEach((mark, index) => {
+    const place = places[index];
+    if (place == null) return;
+    const colour = mark.lesion.number === chosen ? CHOSEN_LINE : LESION_LINE;
+    strokeWithHalo(
+      context,
+      (on) => {
+        on.moveTo(place.anchor.x, place.anchor.y);
+        on.lineTo(place.at.x, place.at.y);
+      },
+      colour,
+      1,
+    );
+    const bounds = labelBounds(place.at, LABEL_SIZE);
+    context.beginPath();
+    context.roundRect(bounds.left, bounds.top, LABEL_SIZE.width, LABEL_SIZE.height, 4);
+    context.fillStyle = LABEL_BACK;
+    context.fill();
+    context.strokeStyle = colour;
+    context.lineWidth = 1;
+    context.stroke();
+    context.fillStyle = colour;
+    context.font = LABEL_FONT;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(String(mark.lesion.number), place.at.x, place.at.y + 0.5);
+  });
+}
+
+/** A circle in image pixels is an ellipse on the screen where pixels are oblong, so it is traced point by point. */
+const CIRCLE_POINTS = 96;
+
+function figurePoints(figure: DraftShape): Point[] {
+  if (figure.shape === "polygon") return [...figure.points];
+  return Array.from({ length: CIRCLE_POINTS }, (_, index) => {
+    const angle = (index / CIRCLE_POINTS) * 2 * Math.PI;
+    return { x: figure.center.x + figure.radius * Math.cos(angle), y: figure.center.y + figure.radius * Math.sin(angle) };
+  });
+}
+
+function drawFigure(context: CanvasRenderingContext2D, figure: DraftShape, placement: Placement, closed: boolean): void {
+  const points = figurePoints(figure).map((point) => screenFromImage(placement, point));
+  strokeWithHalo(
+    context,
+    (on) => {
+      points.forEach((point, index) => {
+        if (index === 0) on.moveTo(point.x, point.y);
+        else on.lineTo(point.x, point.y);
+      });
+      if (closed) on.closePath();
+    },
+    REGION_LINE,
+    1.5,
+  );
+}
+
+/** The drawing in progress; dashed on slices it will not be measured on. */
+export function drawDraft(context: CanvasRenderingContext2D, draft: Draft, slice: number, placement: Placement): void {
+  const measured = slice >= Math.min(draft.first, draft.last) && slice <= Math.max(draft.first, draft.last);
+  context.setLineDash(measured ? [] : [5, 5]);
+  drawFigure(context, draft.figure, placement, draft.complete || draft.figure.shape === "circle");
+  context.setLineDash([]);
+}
+
+export function figureOf(shape: Shape): DraftShape {
+  if (shape.shape === "circle") {
+    return { shape: "circle", center: { x: shape.center_px[0], y: shape.center_px[1] }, radius: shape.radius_px };
+  }
+  return { shape: "polygon", points: shape.points_px.map(([x, y]) => ({ x, y })) };
+}
+
+/** The region a finding was measured in, where the finding belongs to this slice. */
+export function drawScope(
+  context: CanvasRenderingContext2D,
+  finding: Finding | null,
+  slice: number,
+  placement: Placement,
+): void {
+  if (finding?.scope.kind !== "region") return;
+  const { shape } = finding.scope;
+  if (slice < shape.first_slice || slice > shape.last_slice) return;
+  drawFigure(context, figureOf(shape), placement, true);
+}
+
+/** Ten millimetres as a bar, the only scale a picture without rulers has. */
+export function scaleBarPx(stack: Stack, placement: Placement): number | null {
+  const across = stack.column_spacing_mm;
+  const down = stack.row_spacing_mm;
+  if (across === null || down === null) return null;
+  return (placement.scale / Math.min(across, down)) * 10;
+}
