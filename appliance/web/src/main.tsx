@@ -15,7 +15,7 @@ effect(() => {
 followOpenedSeries();
 // Browser tests wait for this; painting itself sets it, this takes it back.
 effect(() => {
-  if (shown.value === null) delete document.documentElement.dataset["ready"];
+  if (shown.value === null) delete document.documentElement.dataset.ready;
 });
 
 const place = document.getElementById("app");

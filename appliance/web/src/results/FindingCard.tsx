@@ -1,0 +1,116 @@
+import type { Finding, Measurement, Shape } from "../api/types";
+import { Icon } from "../shell/Icon";
+import * as words from "../state/words";
+import { LesionTable } from "./LesionTable";
+import { StateBadge } from "./StateBadge";
+
+interface CardProps {
+  finding: Finding;
+  /** Its lesions are the ones marked on the image. */
+  chosen: boolean;
+  choose: () => void;
+}
+
+export function FindingCard({ finding, chosen, choose }: CardProps) {
+  const score = words.scoreOf(finding);
+  const region = finding.scope.kind === "region";
+  return (
+    <article class={chosen ? "finding chosen" : "finding"} aria-label={finding.title}>
+      <header>
+        <h2>{region ? "Agatston in drawn region" : finding.title}</h2>
+        <StateBadge state={finding.state} />
+      </header>
+      {score !== null && <Score finding={finding} score={score} lead={!region} />}
+      <StateLine finding={finding} />
+      <Measurements finding={finding} />
+      {finding.warnings.map((warning) => (
+        <p key={warning.code} class="caution"><Icon name="warning" /> <span>{warning.text}</span></p>
+      ))}
+      {!chosen && finding.lesions.length > 0 && <button type="button" onClick={choose}>Show on the image</button>}
+      {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
+      <Provenance finding={finding} />
+    </article>
+  );
+}
+
+function Score({ finding, score, lead }: { finding: Finding; score: Measurement; lead: boolean }) {
+  return (
+    <div class="score-block">
+      <p class="score-line">
+        <span class="score" data-testid={lead ? "score" : "region-score"} title={String(score.value)}>{words.score(score.value)}</span>
+        <span class="quiet">Agatston</span>
+      </p>
+      <p class="score-label">{finding.label}</p>
+      {finding.category !== null && (
+        <p class="category">
+          Category <strong>{finding.category.text.replace("-", "–")}</strong>
+          {finding.category.provisional && <span class="quiet"> (provisional)</span>}
+          <span class="quiet"> · {finding.category.scheme}</span>
+        </p>
+      )}
+    </div>
+  );
+}
+
+/** The state in a sentence, with the reason wherever there is one. */
+function StateLine({ finding }: { finding: Finding }) {
+  const meaning = words.STATE_WORDS[finding.state].meaning;
+  const person = finding.reviewer === null ? "" : ` ${finding.reviewer}${finding.reviewed_at === null ? "" : `, ${words.moment(finding.reviewed_at)}`}.`;
+  const reason = finding.reason ?? finding.superseded_reason;
+  if (finding.state === "failed" || finding.state === "not_applicable") {
+    return <p class={`reason ${finding.state}`}><strong>{meaning}</strong> {reason ?? "The box gave no reason."}</p>;
+  }
+  return <p class="quiet state-line">{meaning}{person}{reason === null ? "" : ` ${reason}`}</p>;
+}
+
+function Measurements({ finding }: { finding: Finding }) {
+  const others = finding.measurements.filter((measurement) => !words.isScore(measurement));
+  if (others.length === 0) return null;
+  return (
+    <dl class="measurements">
+      {others.map((measurement) => (
+        <div key={measurement.name}>
+          <dt>{words.capitalised(measurement.name)}</dt>
+          <dd title={String(measurement.value)}>{words.number(measurement.value)} <span class="unit">{words.unit(measurement.unit)}</span></dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function shapeWords(shape: Shape): string {
+  const slices = shape.first_slice === shape.last_slice ? `slice ${shape.first_slice + 1}` : `slices ${shape.first_slice + 1} to ${shape.last_slice + 1}`;
+  if (shape.shape === "circle") {
+    return `Circle at (${words.number(shape.center_px[0])}, ${words.number(shape.center_px[1])}), radius ${words.number(shape.radius_px)} px, ${slices}.`;
+  }
+  return `Freehand outline of ${shape.points_px.length} points, ${slices}.`;
+}
+
+function Provenance({ finding }: { finding: Finding }) {
+  const { algorithm, scope } = finding;
+  return (
+    <details class="provenance">
+      <summary>How this was measured</summary>
+      <p>{scope.kind === "automatic" ? scope.rule : `${shapeWords(scope.shape)} Drawn by ${scope.reader}.`}</p>
+      <dl>
+        <div><dt>Algorithm</dt><dd>{algorithm.name} {algorithm.version}</dd></div>
+        <div><dt>Processor</dt><dd>{algorithm.processor}</dd></div>
+        <div><dt>Created</dt><dd><time dateTime={finding.created_at}>{words.moment(finding.created_at)}</time></dd></div>
+      </dl>
+    </details>
+  );
+}
+
+/** A replaced finding in two lines: what it said and why it no longer holds. */
+export function EarlierFinding({ finding }: { finding: Finding }) {
+  const score = words.scoreOf(finding);
+  return (
+    <article class="earlier-finding" aria-label={`Earlier: ${finding.title}`}>
+      <p>
+        <StateBadge state={finding.state} short /> {score === null ? finding.title : <>Agatston <strong>{words.score(score.value)}</strong></>}{" "}
+        <span class="quiet">{words.moment(finding.created_at)}</span>
+      </p>
+      <p class="quiet">{finding.superseded_reason ?? finding.reason ?? "A newer result replaces this one."}</p>
+    </article>
+  );
+}

@@ -1,0 +1,47 @@
+import { awaitedFindingId, chosenFindingId, currentFindings, earlierFindings, finding, study } from "../state/opened";
+import { draft } from "../state/region";
+import { activityWords } from "../state/words";
+import { EarlierFinding, FindingCard } from "./FindingCard";
+import { DrawingHint, RegionEditor } from "./RegionEditor";
+
+export function Results() {
+  const current = currentFindings.value;
+  const earlier = earlierFindings.value;
+  return (
+    <aside class="results" aria-label="Results">
+      {draft.value?.complete === true ? <RegionEditor /> : <DrawingHint />}
+      {awaitedFindingId.value !== null && <p class="notice" role="status">Measuring the region…</p>}
+      <Activity />
+      {current.map((one) => (
+        <FindingCard
+          key={one.id}
+          finding={one}
+          chosen={one.id === finding.value?.id}
+          choose={() => { chosenFindingId.value = one.id; }}
+        />
+      ))}
+      {current.length === 0 && study.value !== null && <p class="quiet page-note">No result yet.</p>}
+      {earlier.length > 0 && (
+        <details class="earlier">
+          <summary>Earlier ({earlier.length})</summary>
+          {earlier.map((one) => <EarlierFinding key={one.id} finding={one} />)}
+        </details>
+      )}
+      <p class="disclaimer">Not a diagnosis. For review by a qualified reader.</p>
+    </aside>
+  );
+}
+
+/** What the box is doing with this study now. */
+function Activity() {
+  const opened = study.value;
+  if (opened === null || opened.activity.state === "idle") return null;
+  const { activity } = opened;
+  return (
+    <div class={`notice chip ${activity.state}`} role="status">
+      <span class="dot" aria-hidden="true" />
+      <span>{activityWords(activity, opened.instance_count)}</span>
+      {activity.percent !== null && <progress max={100} value={activity.percent} aria-label="Progress of the analysis" />}
+    </div>
+  );
+}

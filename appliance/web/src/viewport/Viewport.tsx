@@ -1,0 +1,166 @@
+// The image, what is written over it, and the slice bar. Painting is an effect on the viewer's signals,
+// once per animation frame; Preact renders only the words around it.
+import { effect, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { SlicePainter, prepared } from "../image/painter";
+import { markAt, marksOf, type Mark } from "../state/lesions";
+import { finding, series, study } from "../state/opened";
+import { draft } from "../state/region";
+import * as viewer from "../state/viewer";
+import * as words from "../state/words";
+import { Announcer } from "./Announcer";
+import { playCine } from "./cine";
+import { Corners } from "./Corners";
+import { attachGestures, currentPlacement } from "./gestures";
+import { drawDraft, drawMarks, drawScope } from "./overlay";
+import { SliceBar } from "./SliceBar";
+
+export function Viewport() {
+  const area = useRef<HTMLDivElement>(null);
+  const image = useRef<HTMLCanvasElement>(null);
+  const overlay = useRef<HTMLCanvasElement>(null);
+
+  useEffect(() => {
+    if (area.current === null || image.current === null || overlay.current === null) return;
+    const stops = [followSize(area.current), attachGestures(area.current), paintOn(image.current, overlay.current), playCine()];
+    return () => {
+      for (const stop of stops) stop();
+    };
+  }, []);
+
+  return (
+    <section class="viewport" aria-label="Image">
+      <div class={`image-area tool-${viewer.tool.value}`} ref={area}>
+        <canvas ref={image} data-testid="viewport" role="img" aria-label={description()} />
+        <canvas ref={overlay} class="overlay" aria-hidden="true" />
+        <Corners />
+        <LesionTip />
+        <FrameNote />
+      </div>
+      <SliceBar />
+      <Announcer />
+    </section>
+  );
+}
+
+function followSize(area: HTMLElement): () => void {
+  const measure = (): void => {
+    const { width, height } = area.getBoundingClientRect();
+    if (width > 0 && height > 0) viewer.viewportSize.value = { width, height };
+  };
+  measure();
+  const observer = new ResizeObserver(measure);
+  observer.observe(area);
+  return () => {
+    observer.disconnect();
+  };
+}
+
+/** Marks of the finding on show, as long as it belongs to the images on show. */
+export function marksOnShow(): readonly Mark[] {
+  const { value: shown } = viewer.shown;
+  if (shown === null || finding.value?.series_uid !== series.value?.uid || shown.stack !== viewer.currentStack()) return [];
+  return marksOf(finding.value).get(shown.slice) ?? [];
+}
+
+function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => void {
+  const painter = new SlicePainter();
+  let request = 0;
+  let imageStale = true;
+
+  const paint = (): void => {
+    request = 0;
+    const shown = viewer.shown.peek();
+    const size = viewer.viewportSize.peek();
+    const placement = currentPlacement();
+    if (shown === null || placement === null) {
+      prepared(image, size);
+      prepared(overlay, size);
+      return;
+    }
+    if (imageStale) {
+      imageStale = false;
+      const { columns, rows, photometric } = shown.stack;
+      const inverted = viewer.inverted.peek() !== (photometric === "MONOCHROME1");
+      painter.paint(image, size, placement, { columns, rows, pixels: shown.pixels, window: viewer.voiWindow.peek(), inverted });
+      document.documentElement.dataset.ready = "image";
+    }
+    const context = prepared(overlay, size);
+    if (context === null) return;
+    if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
+    if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
+    const drawing = draft.peek();
+    if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);
+  };
+  const schedule = (): void => {
+    if (request === 0) request = requestAnimationFrame(paint);
+  };
+
+  const stopImage = whenever([viewer.shown, viewer.view, viewer.viewportSize, viewer.voiWindow, viewer.inverted], () => {
+    imageStale = true;
+    schedule();
+  });
+  const stopOverlay = whenever([finding, viewer.lesionsVisible, viewer.chosenLesion, draft], schedule);
+  return () => {
+    stopImage();
+    stopOverlay();
+    cancelAnimationFrame(request);
+  };
+}
+
+/** Runs `act` now and after every change of one of the signals. */
+function whenever(signals: readonly ReadonlySignal[], act: () => void): () => void {
+  return effect(() => {
+    // Reading a signal's value is what subscribes to it.
+    signals.map((one): unknown => one.value);
+    act();
+  });
+}
+
+function description(): string {
+  const shown = viewer.shown.value;
+  if (shown === null) return "No image yet";
+  const marks = marksOnShow();
+  const lesions = marks.length === 0 ? "no lesion marked" : `marked: ${marks.map((mark) => `lesion ${mark.lesion.number}`).join(", ")}`;
+  return `${series.value?.modality ?? ""} image, slice ${shown.slice + 1} of ${shown.stack.frames}, ${lesions}`;
+}
+
+/** What lies under the pointer when it is a lesion. */
+function LesionTip() {
+  const at = viewer.pointed.value;
+  if (at === null || !viewer.lesionsVisible.value) return null;
+  const mark = markAt(marksOnShow(), at.column, at.row);
+  if (mark === null) return null;
+  const { lesion, cut } = mark;
+  const flip = at.screen.x > viewer.viewportSize.value.width - 200;
+  return (
+    <div
+      class="lesion-tip"
+      style={{ transform: `translate(${at.screen.x + (flip ? -16 : 16)}px, ${at.screen.y + 16}px)${flip ? " translateX(-100%)" : ""}` }}
+    >
+      <strong>Lesion {lesion.number}, this slice</strong>
+      <span>peak {words.number(cut.peak_hu)} HU · weight {cut.weight}</span>
+      <span>{words.number(cut.area_mm2)} mm² · score {words.number(cut.agatston)}</span>
+    </div>
+  );
+}
+
+/** Why there is no image, or that it is on its way. */
+function FrameNote() {
+  const problem = viewer.frameProblem.value;
+  if (problem !== null) {
+    return (
+      <div class="frame-note problem" role="alert">
+        <strong>Slice {viewer.slice.value + 1} cannot be shown.</strong> {problem}{" "}
+        <button type="button" onClick={viewer.retryFrames}>Try again</button>
+      </div>
+    );
+  }
+  const current = series.value;
+  if (study.value !== null && current === null) return <p class="frame-note quiet">No image series has arrived yet.</p>;
+  if (current !== null && current.stack === null) {
+    return <p class="frame-note"><strong>This series cannot be shown as images.</strong> {current.stack_problem}</p>;
+  }
+  if (viewer.shown.value === null) return <p class="frame-note quiet">Loading the first image…</p>;
+  return null;
+}
