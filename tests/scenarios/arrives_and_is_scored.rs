@@ -55,9 +55,13 @@ fn arrives_and_is_scored(processor: Processor, tool: &str) {
 }
 
 fn check_processor(sidelight: &Appliance, processor: Processor) {
-    let described = sidelight.api().json("/api/box").expect("the box describes itself");
-    let kind = if processor == Processor::Gpu { "gpu" } else { "twin" };
-    assert_eq!(described["processor"]["kind"], kind, "{described:#}");
+    let wanted = if processor == Processor::Gpu { "gpu" } else { "twin" };
+    let found = eventually("the end of the boot probe", || {
+        let described = sidelight.api().json("/api/box").ok()?;
+        let kind = described["processor"]["kind"].as_str()?.to_owned();
+        (kind != "probing").then_some(kind)
+    });
+    assert_eq!(found, wanted);
 }
 
 fn check_finding(finding: &Value) {
