@@ -97,3 +97,103 @@ impl CalciumPlan {
 fn no(reason: impl Into<String>) -> Applicability<CalciumPlan> {
     Applicability::No(reason.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{StackGeometry, Unusable};
+    use crate::part10::PatientStudy;
+    use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
+
+    fn facts() -> InstanceFacts {
+        InstanceFacts {
+            study: StudyUid::parse("1").unwrap(),
+            series: SeriesUid::parse("1").unwrap(),
+            sop_instance: SopInstanceUid::parse("1").unwrap(),
+            sop_class: String::new(),
+            transfer_syntax: String::new(),
+            source_ae_title: String::new(),
+            patient_study: PatientStudy::default(),
+            modality: "CT".into(),
+            series_number: None,
+            series_description: String::new(),
+            instance_number: None,
+            image_type: vec!["ORIGINAL".into(), "PRIMARY".into(), "AXIAL".into()],
+            contrast_agent: false,
+            kvp: Some(120.0),
+            picture: None,
+        }
+    }
+
+    fn stack(increment_mm: f64, slices: usize) -> Stack {
+        let frame = crate::imaging::FrameSource {
+            path: "x".into(),
+            frame: 0,
+            sop_instance_uid: String::new(),
+            tag: String::new(),
+        };
+        Stack {
+            columns: 512,
+            rows: 512,
+            frames: vec![frame; slices],
+            positions_mm: None,
+            orientation: None,
+            pixel_spacing_mm: Some([0.5, 0.5]),
+            window: None,
+            photometric: "MONOCHROME2".into(),
+            meaning: Meaning::Hounsfield,
+            geometry: Ok(StackGeometry {
+                slice_increment_mm: increment_mm,
+                row_direction: [1.0, 0.0, 0.0],
+                column_direction: [0.0, 1.0, 0.0],
+                slice_step_mm: [0.0, 0.0, increment_mm],
+                origin_mm: [0.0; 3],
+            }),
+        }
+    }
+
+    fn plan(facts: &InstanceFacts, stack: &Stack) -> CalciumPlan {
+        match calcium(facts, stack) {
+            Applicability::Yes(plan) => plan,
+            Applicability::No(reason) => panic!("refused: {reason}"),
+        }
+    }
+
+    #[test]
+    fn a_standard_series_is_scored_by_agatston_with_a_category() {
+        let plan = plan(&facts(), &stack(3.0, 47));
+        assert_eq!((plan.protocol.threshold_hu, plan.category, plan.warnings.len()), (130, true, 0));
+    }
+
+    #[test]
+    fn what_is_not_agatstons_keeps_its_score_and_loses_its_category() {
+        let codes = |facts: &InstanceFacts, stack: &Stack| {
+            let plan = plan(facts, stack);
+            (plan.category, plan.warnings.into_iter().map(|w| w.code).collect::<Vec<_>>())
+        };
+        assert_eq!(codes(&facts(), &stack(5.0, 47)), (false, vec!["slice_increment".to_owned()]));
+        assert_eq!(codes(&facts(), &stack(3.0, 20)), (false, vec!["coverage".to_owned()]));
+        for kvp in [Some(100.0), None] {
+            assert_eq!(
+                codes(&InstanceFacts { kvp, ..facts() }, &stack(3.0, 47)),
+                (false, vec!["tube_voltage".to_owned()])
+            );
+        }
+    }
+
+    #[test]
+    fn every_refusal_says_why() {
+        let localizer = InstanceFacts { image_type: vec!["LOCALIZER".into()], ..facts() };
+        let gap = Unusable::Gap { after: 3, gap_mm: 6.0, usual_mm: 3.0 };
+        for (facts, stack, word) in [
+            (InstanceFacts { modality: "MR".into(), ..facts() }, stack(3.0, 47), "MR"),
+            (InstanceFacts { contrast_agent: true, ..facts() }, stack(3.0, 47), "contrast"),
+            (localizer, stack(3.0, 47), "localizer"),
+            (facts(), Stack { geometry: Err(gap), ..stack(3.0, 47) }, "missing"),
+            (facts(), Stack { pixel_spacing_mm: None, ..stack(3.0, 47) }, "pixel"),
+        ] {
+            let Applicability::No(reason) = calcium(&facts, &stack) else { panic!("{word}: let through") };
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
+}

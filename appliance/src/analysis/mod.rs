@@ -8,7 +8,6 @@
 mod applicability;
 mod calcium;
 mod completeness;
-mod heart_tmp;
 mod question;
 mod study;
 

@@ -3,8 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::heart_tmp as heart;
-use sidelight_kernels::{Region, Volume, calcium as kernel};
+use sidelight_kernels::{Region, Volume, calcium as kernel, heart};
 
 use super::applicability::{Applicability, CalciumPlan, calcium as judge};
 use super::completeness::{Verdict, decide};
@@ -124,10 +123,29 @@ impl Analysis {
             // Something arrived meanwhile: this result was never true of the study. Look again at once.
             return Ok(Some(self.clock.wall()));
         }
-        let (state, store) = (finding.state, self.store.clone());
-        blocking(move || store.record_finding(&finding)).await??;
-        tracing::info!(?state, "finding recorded");
+        tracing::info!(state = ?finding.state, "finding recorded");
+        self.record(finding).await?;
         Ok((!complete).then(|| self.quiet_at(record)))
+    }
+
+    /// Records a new finding and points those it takes the place of to it.
+    async fn record(&self, finding: Finding) -> Result<(), AnalysisError> {
+        let store = self.store.clone();
+        let record = move || {
+            store.record_finding(&finding)?;
+            for card in store.finding_cards(&finding.study_uid)? {
+                if card.series == finding.series_uid && !card.drawn && card.state == FindingState::Superseded
+                {
+                    let mut old = store.finding(&finding.study_uid, &card.id)?;
+                    if old.superseded_by.is_none() && old.id != finding.id {
+                        old.superseded_by = Some(finding.id.clone());
+                        store.record_finding(&old)?;
+                    }
+                }
+            }
+            Ok::<_, StoreError>(())
+        };
+        Ok(blocking(record).await??)
     }
 
     async fn look_at(&self, study: &StudyUid, series: &SeriesUid) -> Result<Look, AnalysisError> {

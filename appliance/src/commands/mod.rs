@@ -4,6 +4,7 @@ mod doctor;
 mod rebuild_index;
 mod serve;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use sidelight_provisioning::site::SiteError;
@@ -42,5 +43,6 @@ pub(crate) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("SIDELIGHT_LOG").unwrap_or_else(|_| {
         EnvFilter::new("info,wgpu_core=warn,wgpu_hal=error,sled=warn,naga=warn,dicom_ul=off")
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colour = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colour).with_writer(std::io::stderr).init();
 }

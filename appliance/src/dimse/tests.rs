@@ -64,7 +64,7 @@ fn command(field: u16, sop_class: &str, sop_instance: &str, has_data: bool) -> V
     };
     put(0x0002, sop_class.as_bytes());
     put(0x0100, &field.to_le_bytes());
-    put(0x0110, &9u16.to_le_bytes());
+    put(0x0110, &7u16.to_le_bytes());
     put(0x0800, &(if has_data { 0u16 } else { 0x0101 }).to_le_bytes());
     put(0x1000, sop_instance.as_bytes());
     bytes

@@ -6,6 +6,8 @@
 
 mod facts;
 mod header;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 pub use facts::{FactsError, InstanceFacts, PatientStudy, Picture, read_facts};

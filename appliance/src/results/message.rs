@@ -47,3 +47,52 @@ pub(super) fn compose(finding: &Finding, identity: &Identity) -> String {
     };
     serde_json::to_string(&message).expect("plain data always serializes")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::finding::{Scope, Warning};
+    use crate::uid::{SeriesUid, StudyUid};
+
+    fn finding() -> Finding {
+        Finding {
+            id: "f1".into(),
+            study_uid: StudyUid::parse("1.2.840.99.1").unwrap(),
+            series_uid: SeriesUid::parse("1.2.840.99.2").unwrap(),
+            kind: "calcium".into(),
+            title: "Coronary calcium".into(),
+            state: FindingState::Preliminary,
+            label: "candidate calcium, automatic, unreviewed".into(),
+            created_at: "2026-11-23T16:43:21.042Z".into(),
+            algorithm: Algorithm { name: "a".into(), version: "1".into(), processor: "twin".into() },
+            scope: Scope::Automatic { rule: "rule".into() },
+            reason: Some("reason with 1.2.840.99.1 in it".into()),
+            measurements: vec![Measurement { name: "Agatston score".into(), value: 12.5, unit: "1".into() }],
+            category: None,
+            warnings: vec![Warning { code: "coverage".into(), text: "of Mr Miller".into() }],
+            lesions: Vec::new(),
+            lesions_truncated: false,
+            reviewer: Some("Dr Miller".into()),
+            reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
+            superseded_by: None,
+            superseded_reason: None,
+            study_instances: 47,
+        }
+    }
+
+    #[test]
+    fn a_message_says_what_was_measured_and_nothing_about_whom_or_when() {
+        let folder = tempfile::tempdir().unwrap();
+        Identity::create(folder.path()).unwrap();
+        let identity = Identity::read(folder.path()).unwrap();
+        let message = compose(&finding(), &identity);
+        for secret in ["1.2.840", "Miller", "2026", "rule"] {
+            assert!(!message.contains(secret), "{secret} in {message}");
+        }
+        let parsed: serde_json::Value = serde_json::from_str(&message).unwrap();
+        assert_eq!(parsed["state"], "preliminary");
+        assert_eq!(parsed["measurements"][0]["value"], 12.5);
+        assert_eq!(parsed["study"], identity.pseudonym("1.2.840.99.1"));
+        assert_eq!(parsed["reviewed"], true);
+    }
+}
