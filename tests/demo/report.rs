@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::Value;
-use sidelight_tests::peers::dcmtk::Run;
+use sidelight_tests::peers::process::Run;
 use sidelight_tests::phantoms::CalciumPatient;
 
 pub(crate) fn say(label: &str, text: &str) {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::api::Api;
 use super::patience::patience;
-use super::process::{StartError, Watched};
+use super::process::{Run, StartError, Watched, run};
 use super::scratch::{Scratch, sibling_program};
 
 /// Where the box runs its kernels.
@@ -196,6 +196,13 @@ impl Appliance {
 
     pub fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Runs another command of the box (`doctor`, `rebuild-index`) on the same site.
+    pub fn command(&self, name: &str) -> Result<Run, StartError> {
+        let mut command = Command::new(sibling_program("sidelight")?);
+        command.args([name, "--site"]).arg(self.folder().join("site.toml"));
+        run(command, "sidelight")
     }
 
     /// SIGTERM, and waits for the end; `None` when it does not stop.

@@ -1,41 +1,13 @@
 //! dcmtk's command-line tools: the scanner and the archive of the tests.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 
 use super::broker::free_port;
-use super::process::{StartError, Watched};
+use super::process::{Run, StartError, Watched, run};
 use super::scratch::Scratch;
 
 const PACKAGE: &str = "dcmtk";
-
-/// One finished run of a tool.
-#[derive(Debug)]
-pub struct Run {
-    pub command: String,
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Run {
-    /// Both streams: dcmtk logs on standard error, but prints responses on either.
-    pub fn text(&self) -> String {
-        format!("{}{}", self.stdout, self.stderr)
-    }
-
-    /// # Panics
-    /// When the tool failed; with the command and both streams.
-    #[track_caller]
-    pub fn succeeded(self) -> Self {
-        assert!(self.status.success(), "{}", self.evidence());
-        self
-    }
-
-    pub fn evidence(&self) -> String {
-        format!("$ {}\n{}\n{}", self.command, self.status, self.text())
-    }
-}
 
 /// Sends files in this order over one association, as a scanner does.
 pub fn storescu(port: u16, files: &[PathBuf], options: &[&str]) -> Result<Run, StartError> {
@@ -56,7 +28,7 @@ pub fn echoscu(port: u16) -> Result<Run, StartError> {
 pub fn dcmdump(file: &Path) -> Result<Run, StartError> {
     let mut command = Command::new("dcmdump");
     command.arg(file);
-    run(command)
+    run(command, PACKAGE)
 }
 
 fn send(tool: &str, port: u16, files: &[PathBuf], options: &[&str]) -> Result<Run, StartError> {
@@ -64,22 +36,7 @@ fn send(tool: &str, port: u16, files: &[PathBuf], options: &[&str]) -> Result<Ru
     // Seconds for connecting, for association messages, for responses: a hanging box fails, it does not hang us.
     command.args(["-v", "-to", "20", "-ta", "60", "-td", "60"]).args(options);
     command.args(["-aet", "SCANNER", "-aec", "SIDELIGHT", "127.0.0.1", &port.to_string()]).args(files);
-    run(command)
-}
-
-fn run(mut command: Command) -> Result<Run, StartError> {
-    let output = command.output().map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => {
-            StartError::Missing { program: command.get_program().display().to_string(), package: PACKAGE }
-        }
-        _ => StartError::Prepare { what: format!("{command:?}"), source },
-    })?;
-    Ok(Run {
-        command: format!("{command:?}"),
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
+    run(command, PACKAGE)
 }
 
 /// dcmtk's own receiver, writing data sets exactly as they come over the wire: the independent witness of what a

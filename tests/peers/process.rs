@@ -35,6 +35,55 @@ impl fmt::Debug for StartError {
     }
 }
 
+/// One finished run of a command-line tool.
+#[derive(Debug)]
+pub struct Run {
+    pub command: String,
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// Both streams: tools do not agree on which one to talk.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.stdout, self.stderr)
+    }
+
+    /// # Panics
+    /// When the tool failed; with the command and both streams.
+    #[track_caller]
+    pub fn succeeded(self) -> Self {
+        assert!(self.status.success(), "{}", self.evidence());
+        self
+    }
+
+    pub fn evidence(&self) -> String {
+        format!("$ {}\n{}\n{}", self.command, self.status, self.text())
+    }
+}
+
+/// Runs a tool to its end.
+pub fn run(mut command: Command, package: &'static str) -> Result<Run, StartError> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| not_started(&command, package, source))?;
+    Ok(Run {
+        command: format!("{command:?}"),
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn not_started(command: &Command, package: &'static str, source: io::Error) -> StartError {
+    match source.kind() {
+        io::ErrorKind::NotFound => {
+            StartError::Missing { program: command.get_program().display().to_string(), package }
+        }
+        _ => StartError::Prepare { what: format!("{command:?}"), source },
+    }
+}
+
 /// A started child.
 #[derive(Debug)]
 pub struct Watched {
@@ -58,12 +107,7 @@ impl Watched {
         let prepare = |source| StartError::Prepare { what: name.to_owned(), source };
         command.stdin(Stdio::null());
         command.stdout(append(&stdout).map_err(prepare)?).stderr(append(&stderr).map_err(prepare)?);
-        let child = command.spawn().map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => {
-                StartError::Missing { program: command.get_program().display().to_string(), package }
-            }
-            _ => prepare(source),
-        })?;
+        let child = command.spawn().map_err(|source| not_started(&command, package, source))?;
         Ok(Self { command: format!("{command:?}"), child, stdout, stderr })
     }
 

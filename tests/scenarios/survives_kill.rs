@@ -142,21 +142,35 @@ fn seconds(time: &Value) -> f64 {
 #[test]
 fn a_lost_index_loses_nothing() {
     let mut sidelight = appliance().start().unwrap();
-    let study = SmallCt::new();
-    let mut association = Association::open_for_ct(sidelight.dicom_port()).unwrap();
-    for number in 0..5 {
-        let slice = study.slice(number, 64);
-        let status = association.store(1, CT_IMAGE_STORAGE, &slice.sop_instance_uid, &slice.data_set);
-        assert_eq!(status.unwrap(), 0);
-    }
-    association.release().unwrap();
+    let study = small_study_sent_to(&sidelight);
     let before = sidelight.api().study(&study.study_uid).unwrap();
     assert_eq!(count_of(&before), 5, "{before:#}");
 
+    // Once found missing at the start, once made anew by command.
     sidelight.kill9();
     std::fs::remove_dir_all(sidelight.data_folder().join("index")).unwrap();
     sidelight.restart().unwrap();
-    let after = sidelight.api().study(&study.study_uid).unwrap();
+    is_as_before(&sidelight.api().study(&study.study_uid).unwrap(), &before);
+    assert!(sidelight.terminate().unwrap().success());
+    let rebuilt = sidelight.command("rebuild-index").unwrap().succeeded();
+    assert!(rebuilt.text().contains('5'), "{}", rebuilt.evidence());
+    sidelight.restart().unwrap();
+    is_as_before(&sidelight.api().study(&study.study_uid).unwrap(), &before);
+}
+
+fn small_study_sent_to(sidelight: &Appliance) -> SmallCt {
+    let study = SmallCt::new();
+    let mut association = Association::open_for_ct(sidelight.dicom_port()).expect("an association");
+    for number in 0..5 {
+        let slice = study.slice(number, 64);
+        let status = association.store(1, CT_IMAGE_STORAGE, &slice.sop_instance_uid, &slice.data_set);
+        assert_eq!(status.expect("an answer"), 0);
+    }
+    association.release().expect("an orderly release");
+    study
+}
+
+fn is_as_before(after: &Value, before: &Value) {
     for field in ["uid", "patient_name", "study_date", "instance_count", "series_count"] {
         assert_eq!(after[field], before[field], "{field} changed with the index");
     }
