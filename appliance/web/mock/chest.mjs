@@ -58,7 +58,7 @@ function rib(x, y, z) {
 }
 
 function calcium(x, y, z) {
-  let hu = 0;
+  let hu = -2000;
   for (const one of CALCIFICATIONS) {
     const dz = (z - one.z) / one.rz;
     const r = inside(x, y, one.x, one.y, one.rx, one.ry, one.tilt) + dz * dz;

@@ -118,8 +118,9 @@ setInterval(() => {
 }, 700);
 
 const routes = [
-  [/^POST \/api\/session$/, (_, body) => (body.token === "lab" ? [204] : [401, { error: "This token is not the station's. Look at the box's ready line." }])],
-  [/^(GET|DELETE) \/api\/session$/, () => [204]],
+  [/^POST \/api\/session$/, (_, body) => (body.token === "lab" ? [204, undefined, { "Set-Cookie": "session=mock; HttpOnly; SameSite=Strict; Path=/" }] : [401, { error: "This token is not the station's. Look at the box's ready line." }])],
+  [/^GET \/api\/session$/, () => [204]],
+  [/^DELETE \/api\/session$/, () => [204, undefined, { "Set-Cookie": "session=; Max-Age=0; Path=/" }]],
   [/^GET \/api\/box$/, () => [200, {
     version: "0.1.0", site: "lab", device: "lab-box", ae_title: "SIDELIGHT", dicom_port: 11112, started_at: "2025-01-31T07:00:00Z",
     processor: { kind: "twin", name: "CPU twin, 2 threads", reason: "No Vulkan device." }, disk: { free_bytes: 412e9, total_bytes: 1e12 },
@@ -144,6 +145,10 @@ const routes = [
 
 async function answer(request, response, body) {
   const path = new URL(request.url, "http://box").pathname;
+  if (path.startsWith("/api/") && request.method !== "POST" && !/session=mock/.test(request.headers.cookie ?? "")) {
+    response.writeHead(401, { "Content-Type": "application/json" });
+    return response.end('{"error":"Sign in with the station token."}');
+  }
   const pixels = /\/frames\/(\d+)\.i16$/.exec(path);
   if (pixels !== null) {
     if (process.env.BROKEN_FRAME === pixels[1]) {
@@ -162,8 +167,8 @@ async function answer(request, response, body) {
   for (const [pattern, handle] of routes) {
     const found = pattern.exec(`${request.method} ${path}`);
     if (found === null) continue;
-    const [status, json] = handle(found.slice(1), body);
-    response.writeHead(status, json === undefined ? {} : { "Content-Type": "application/json" });
+    const [status, json, headers = {}] = handle(found.slice(1), body);
+    response.writeHead(status, json === undefined ? headers : { "Content-Type": "application/json" });
     return response.end(json === undefined ? undefined : JSON.stringify(json));
   }
   const file = path === "/" ? "index.html" : path.slice(1);

@@ -2,7 +2,7 @@ import { effect } from "@preact/signals";
 import { render } from "preact";
 import { App } from "./shell/App";
 import { openStudy } from "./state/opened";
-import { openUid, start } from "./state/station";
+import { openUid, session, start } from "./state/station";
 import { followOpenedSeries, shown } from "./state/viewer";
 import "./styles/base.css";
 import "./styles/shell.css";
@@ -10,7 +10,8 @@ import "./styles/viewport.css";
 import "./styles/results.css";
 
 effect(() => {
-  openStudy(openUid.value);
+  // Not before signing in: the address may already name a study.
+  openStudy(session.value === "in" ? openUid.value : null);
 });
 followOpenedSeries();
 // Browser tests wait for this; painting itself sets it, this takes it back.

@@ -3,13 +3,6 @@
 import type { Point, Size } from "./placement";
 import type { Bounds } from "./outline";
 
-export interface LabelPlace {
-  /** Middle of the label. */
-  at: Point;
-  /** Where its leader touches the lesion's box. */
-  anchor: Point;
-}
-
 /** Free space between a lesion's box and its label: the leader's length. */
 const LEADER_PX = 14;
 const LEADERS_PX = [LEADER_PX, LEADER_PX * 2, LEADER_PX * 3.5];
@@ -28,16 +21,13 @@ export function overlap(one: Bounds, other: Bounds): boolean {
   return one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
 }
 
-function candidates(box: Bounds, label: Size): LabelPlace[] {
+function candidates(box: Bounds, label: Size): Point[] {
   const middle = { x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 };
   const half = { x: (box.right - box.left) / 2, y: (box.bottom - box.top) / 2 };
   return LEADERS_PX.flatMap((leader) =>
     DIRECTIONS.map(({ x, y }) => ({
-      at: {
-        x: middle.x + x * (half.x + leader + label.width / 2),
-        y: middle.y + y * (half.y + leader + label.height / 2),
-      },
-      anchor: { x: middle.x + x * half.x, y: middle.y + y * half.y },
+      x: middle.x + x * (half.x + leader + label.width / 2),
+      y: middle.y + y * (half.y + leader + label.height / 2),
     })),
   );
 }
@@ -46,18 +36,18 @@ function within(box: Bounds, viewport: Size): boolean {
   return box.left >= 0 && box.top >= 0 && box.right <= viewport.width && box.bottom <= viewport.height;
 }
 
-/** One place per box, in order; null for a lesion that is off the screen or has no room beside it. */
-export function labelPlaces(boxes: readonly Bounds[], label: Size, viewport: Size): (LabelPlace | null)[] {
+/** Middles of the labels, one per box in order; null for a lesion that is off the screen or has no room beside it. */
+export function labelPlaces(boxes: readonly Bounds[], label: Size, viewport: Size): (Point | null)[] {
   const screen: Bounds = { left: 0, top: 0, right: viewport.width, bottom: viewport.height };
   const taken: Bounds[] = [];
   return boxes.map((box) => {
     if (!overlap(box, screen)) return null;
-    const place = candidates(box, label).find(({ at }) => {
-      const bounds = labelBounds(at, label);
+    const place = candidates(box, label).find((middle) => {
+      const bounds = labelBounds(middle, label);
       return within(bounds, viewport) && ![...boxes, ...taken].some((other) => overlap(bounds, other));
     });
     if (place === undefined) return null;
-    taken.push(labelBounds(place.at, label));
+    taken.push(labelBounds(place, label));
     return place;
   });
 }

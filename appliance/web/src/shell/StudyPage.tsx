@@ -46,7 +46,7 @@ export function StudyPage() {
         <ConnectionNote />
         <h1 class="top-brand"><Brand /></h1>
       </header>
-      {listOpen.value && <aside class="side-list" aria-label="Worklist"><Worklist /><BoxLine /></aside>}
+      {listOpen.value && <div class="side-list"><Worklist /><BoxLine /></div>}
       <main class="stage">
         {studyProblem.value !== null && (
           <p class="problem" role="alert">

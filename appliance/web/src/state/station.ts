@@ -45,19 +45,20 @@ export function tokenFromHash(hash: string): string | null {
 }
 
 export async function start(): Promise<void> {
-  const followHash = (): void => {
-    openUid.value = uidFromHash(location.hash);
-  };
-  window.addEventListener("hashchange", followHash);
+  window.addEventListener("hashchange", () => void followHash());
+  const entered = await followHash();
+  if (!entered) await resume();
+}
+
+/** True when the address carried a token, which has then been tried. */
+async function followHash(): Promise<boolean> {
   const token = tokenFromHash(location.hash);
-  if (token === null) {
-    followHash();
-    await resume();
-    return;
-  }
+  openUid.value = uidFromHash(location.hash);
+  if (token === null) return false;
   // The token must not stay in the address bar, the history or a screenshot.
   history.replaceState(null, "", location.pathname);
   await enter(token);
+  return true;
 }
 
 async function resume(): Promise<void> {
@@ -95,7 +96,6 @@ export function signedOut(): void {
   stopListening?.();
   stopListening = null;
   worklist.value = EMPTY_WORKLIST;
-  openUid.value = null;
   session.value = "out";
 }
 

@@ -1,7 +1,7 @@
 // What the viewport shows and how: slice, window, orientation, tool. The only holder of the frame store.
 // `slice` is where the reader wants to be; `shown` is what is really drawn, and everything written over
 // the image belongs to `shown`, so that no annotation ever sits on another slice's pixels.
-import { batch, effect, signal, untracked } from "@preact/signals";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { fetchFrame } from "../api/client";
 import type { SeriesSummary, Stack } from "../api/types";
 import { FrameStore } from "../image/frame-store";
@@ -32,7 +32,9 @@ export const loadedRanges = signal<readonly [number, number][]>([]);
 export const view = signal(FITTED);
 export const voiWindow = signal<Window>({ center: 40, width: 400 });
 export const inverted = signal(false);
-export const tool = signal<Tool>("window");
+/** A finger scrolls, as on every phone; a mouse has a wheel for that. */
+const TOOL_AT_START: Tool = typeof matchMedia === "function" && matchMedia("(pointer: coarse)").matches ? "scroll" : "window";
+export const tool = signal<Tool>(TOOL_AT_START);
 export const lesionsVisible = signal(true);
 export const chosenLesion = signal<number | null>(null);
 export const cinePlaying = signal(false);
@@ -61,6 +63,12 @@ export function goTo(wanted: number): void {
 
 export function currentStack(): Stack | null {
   return opened.series.value?.stack ?? null;
+}
+
+/** Whether slice indices of the newest findings still mean what is drawn. */
+export function isCurrent({ stack, slice: drawn }: Shown): boolean {
+  const current = currentStack();
+  return current?.frames === stack.frames && current.sop_instance_uids[drawn] === stack.sop_instance_uids[drawn];
 }
 
 export function retryFrames(): void {
@@ -140,8 +148,13 @@ export function startingWindow(stack: Stack, pixels: Int16Array): Window {
   return stack.unit === "HU" ? { center: 40, width: 400 } : windowOfExtremes(pixels);
 }
 
-/** Follows the opened series for as long as the application lives. */
+/** Follows the opened series and finding for as long as the application lives. */
 export function followOpenedSeries(): void {
+  const findingId = computed(() => opened.finding.value?.id);
+  findingId.subscribe(() => {
+    // Lesion 2 of one finding is not lesion 2 of the next.
+    chosenLesion.value = null;
+  });
   effect(() => {
     const study = opened.study.value;
     const series = opened.series.value;

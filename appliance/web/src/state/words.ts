@@ -31,15 +31,14 @@ export function moment(value: string): string {
   return `${day} ${two(parsed.getHours())}:${two(parsed.getMinutes())}`;
 }
 
-/** Enough digits to compare, none to pretend precision: 0.42, 7.3, 412, 1 204. */
+/** Enough digits to compare, none to pretend precision: 0.42, 7.34, 45.7, 412. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return "–";
   const size = Math.abs(value);
   const digits = size === 0 || size >= 100 ? 0 : size >= 10 ? 1 : 2;
   const text = value.toFixed(digits);
   // Trailing zeros claim precision: "20.0" comes from 20.
-  const short = digits > 0 ? text.replace(/\.?0+$/, "") : text;
-  return short.replace(/\B(?=(\d{3})+$)/g, " ");
+  return digits > 0 ? text.replace(/\.?0+$/, "") : text;
 }
 
 /** Agatston scores are read as whole numbers; only below ten does a fraction decide the category. */

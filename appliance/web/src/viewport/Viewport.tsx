@@ -1,11 +1,12 @@
 // The image, what is written over it, and the slice bar. Painting is an effect on the viewer's signals,
 // once per animation frame; Preact renders only the words around it.
 import { effect, type ReadonlySignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { SlicePainter, prepared } from "../image/painter";
 import { markAt, marksOf, type Mark } from "../state/lesions";
 import { finding, series, study } from "../state/opened";
-import { draft } from "../state/region";
+import { draft, radiusMm } from "../state/region";
 import * as viewer from "../state/viewer";
 import * as words from "../state/words";
 import { Announcer } from "./Announcer";
@@ -35,6 +36,7 @@ export function Viewport() {
         <canvas ref={overlay} class="overlay" aria-hidden="true" />
         <Corners />
         <LesionTip />
+        <DrawingTip />
         <FrameNote />
       </div>
       <SliceBar />
@@ -59,7 +61,7 @@ function followSize(area: HTMLElement): () => void {
 /** Marks of the finding on show, as long as it belongs to the images on show. */
 export function marksOnShow(): readonly Mark[] {
   const { value: shown } = viewer.shown;
-  if (shown === null || finding.value?.series_uid !== series.value?.uid || shown.stack !== viewer.currentStack()) return [];
+  if (shown === null || finding.value?.series_uid !== series.value?.uid || !viewer.isCurrent(shown)) return [];
   return marksOf(finding.value).get(shown.slice) ?? [];
 }
 
@@ -128,21 +130,40 @@ function description(): string {
 /** What lies under the pointer when it is a lesion. */
 function LesionTip() {
   const at = viewer.pointed.value;
-  if (at === null || !viewer.lesionsVisible.value) return null;
+  if (at === null || !viewer.lesionsVisible.value || draft.value?.complete === false) return null;
   const mark = markAt(marksOnShow(), at.column, at.row);
   if (mark === null) return null;
   const { lesion, cut } = mark;
-  const flip = at.screen.x > viewer.viewportSize.value.width - 200;
   return (
-    <div
-      class="lesion-tip"
-      style={{ transform: `translate(${at.screen.x + (flip ? -16 : 16)}px, ${at.screen.y + 16}px)${flip ? " translateX(-100%)" : ""}` }}
-    >
+    <Tip at={at}>
       <strong>Lesion {lesion.number}, this slice</strong>
       <span>peak {words.number(cut.peak_hu)} HU · weight {cut.weight}</span>
       <span>{words.number(cut.area_mm2)} mm² · score {words.number(cut.agatston)}</span>
-    </div>
+    </Tip>
   );
+}
+
+/** The size of the circle while it is being drawn. */
+function DrawingTip() {
+  const at = viewer.pointed.value;
+  const drawing = draft.value;
+  const stack = viewer.shown.value?.stack;
+  if (at === null || stack === undefined || drawing === null || drawing.complete || drawing.figure.shape !== "circle") return null;
+  const { radius } = drawing.figure;
+  const millimetres = radiusMm(radius, stack);
+  return (
+    <Tip at={at}>
+      <strong>Radius {words.number(radius)} px</strong>
+      {millimetres !== null && <span>{words.number(millimetres)} mm</span>}
+    </Tip>
+  );
+}
+
+/** A note beside the pointer, on whichever side has room. */
+function Tip({ at, children }: { at: viewer.Pointed; children: ComponentChildren }) {
+  const flip = at.screen.x > viewer.viewportSize.value.width - 200;
+  const transform = `translate(${at.screen.x + (flip ? -16 : 16)}px, ${at.screen.y + 16}px)${flip ? " translateX(-100%)" : ""}`;
+  return <div class="tip" style={{ transform }}>{children}</div>;
 }
 
 /** Why there is no image, or that it is on its way. */

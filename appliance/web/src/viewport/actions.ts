@@ -26,9 +26,9 @@ const PAN_STEP_PX = 60;
 /** A key press moves the window as far as a drag of this many pixels. */
 const WINDOW_STEP_PX = 10;
 /** A lesion chosen in the list is shown this many screen pixels wide, if the zoom allows... */
-const LESION_WIDTH_PX = 130;
+const LESION_WIDTH_PX = 90;
 /** ...but never so large that the heart around it is lost. */
-const LESION_ZOOM_MAX = 5;
+const LESION_ZOOM_MAX = 2.5;
 
 export function perform(action: Action): void {
   if (action.startsWith("preset_")) {

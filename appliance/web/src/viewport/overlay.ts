@@ -9,8 +9,8 @@ import type { Draft, DraftShape } from "../state/region";
 /** Amber stands out on grey at every brightness; the accent is kept for what the reader does. */
 const LESION_LINE = "#ffb020";
 const LESION_FILL = "rgb(255 176 32 / 0.22)";
-const CHOSEN_LINE = "#ffffff";
-const CHOSEN_FILL = "rgb(255 255 255 / 0.16)";
+const CHOSEN_LINE = "#4fd1e8";
+const CHOSEN_FILL = "rgb(79 209 232 / 0.28)";
 const HALO = "rgb(0 0 0 / 0.75)";
 const REGION_LINE = "#4fd1e8";
 const LABEL_BACK = "rgb(10 13 16 / 0.88)";
@@ -90,13 +90,14 @@ function drawNumbers(
     strokeWithHalo(
       context,
       (on) => {
-        on.moveTo(place.anchor.x, place.anchor.y);
-        on.lineTo(place.at.x, place.at.y);
+        const end = nearestCorner(mark.loops, placement, place);
+        on.moveTo(end.x, end.y);
+        on.lineTo(place.x, place.y);
       },
       colour,
       1,
     );
-    const bounds = labelBounds(place.at, LABEL_SIZE);
+    const bounds = labelBounds(place, LABEL_SIZE);
     context.beginPath();
     context.roundRect(bounds.left, bounds.top, LABEL_SIZE.width, LABEL_SIZE.height, 4);
     context.fillStyle = LABEL_BACK;
@@ -108,8 +109,23 @@ function drawNumbers(
     context.font = LABEL_FONT;
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText(String(mark.lesion.number), place.at.x, place.at.y + 0.5);
+    context.fillText(String(mark.lesion.number), place.x, place.y + 0.5);
   });
+}
+
+/** The leader ends on the outline itself: a slanted lesion leaves the corners of its box empty. */
+function nearestCorner(loops: readonly Loop[], placement: Placement, to: Point): Point {
+  let nearest = to;
+  let shortest = Infinity;
+  for (const [x, y] of loops.flat()) {
+    const at = screenFromImage(placement, { x, y });
+    const length = Math.hypot(at.x - to.x, at.y - to.y);
+    if (length < shortest) {
+      shortest = length;
+      nearest = at;
+    }
+  }
+  return nearest;
 }
 
 /** A circle in image pixels is an ellipse on the screen where pixels are oblong, so it is traced point by point. */
