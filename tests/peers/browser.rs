@@ -71,6 +71,9 @@ impl Browser {
         let mut browser =
             Self { socket, session: None, last_id: 0, console: Vec::new(), process, _scratch: scratch };
         browser.attach()?;
+        // --window-size counts the window's frame in.
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        browser.call("Emulation.setDeviceMetricsOverride", &size)?;
         browser.call("Page.navigate", &json!({ "url": url }))?;
         Ok(browser)
     }

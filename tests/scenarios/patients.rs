@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use dicom_core::VR;
 use dicom_dictionary_std::tags;
 use dicom_object::{DefaultDicomObject, open_file};
-use sidelight_tests::phantoms::CalciumPatient;
+use sidelight_tests::phantoms::{CalciumPatient, Encoding, write};
 
 /// Any seed will do; this one's lesions lie in both halves of the stack.
 static PATIENT: LazyLock<CalciumPatient> = LazyLock::new(|| CalciumPatient::small(7));
@@ -19,7 +19,10 @@ pub(crate) fn patient() -> &'static CalciumPatient {
 pub(crate) fn written_to(folder: &Path) -> Vec<PathBuf> {
     let study = folder.join("study");
     std::fs::create_dir_all(&study).expect("a folder for the study");
-    patient().write_dicom(&study).expect("the study is written")
+    let mut series = patient().series();
+    // A name with no word that a result may rightly contain, such as "calcium".
+    series.patient_name = "Quillfeather^Ottoline".into();
+    write(&series, Encoding::ExplicitLittleEndian, &study).expect("the study is written")
 }
 
 /// The files from the feet to the head.

@@ -84,6 +84,7 @@ fn the_browser_reads_clicks_and_reports_errors() {
     assert!(bytes.starts_with(b"\x89PNG"));
     // Width and height stand at a fixed place (PNG 11.2.1).
     assert_eq!(bytes[16..20], 800_u32.to_be_bytes());
+    assert_eq!(bytes[20..24], 600_u32.to_be_bytes());
 }
 
 #[test]

@@ -13,7 +13,19 @@ use sidelight_tests::phantoms::CalciumPatient;
 
 use crate::studies::{finding_in_state, only_study, report, shuffled};
 
-/// Whether any canvas of the page shows more than one colour.
+/// Whether any canvas of the page shows colour: marks do, CT slices do not.
+const A_MARK_IS_DRAWN: &str = "[...document.querySelectorAll('canvas')].some(canvas => {
+    const context = canvas.getContext('2d');
+    if (!context || canvas.width < 100) return false;
+    const pixels = context.getImageData(0, 0, canvas.width, canvas.height).data;
+    let coloured = 0;
+    for (let at = 0; at < pixels.length; at += 4) {
+        if (pixels[at + 3] > 100 && Math.abs(pixels[at] - pixels[at + 2]) > 60) coloured += 1;
+    }
+    return coloured > 20;
+})";
+
+/// Whether any canvas of the page shows more than a few greys.
 const A_PICTURE_IS_PAINTED: &str = "[...document.querySelectorAll('canvas')].some(canvas => {
     const context = canvas.getContext('2d');
     if (!context || canvas.width < 100) return false;
@@ -46,6 +58,7 @@ fn the_score_is_on_the_page() {
     let shown = format!("{:.0}", agatston.round());
     let score = format!("document.querySelector('[data-testid=score]')?.textContent?.includes('{shown}')");
     browser.wait_for(&format!("the score {shown}"), &score).unwrap();
+    browser.wait_for("a lesion marked on the slice", A_MARK_IS_DRAWN).unwrap();
     let page = browser.evaluate("document.body.innerText").unwrap();
     let page = page.as_str().unwrap().to_lowercase();
     assert!(page.contains("unreviewed"), "the page does not say that nobody looked at it:\n{page}");
