@@ -33,7 +33,7 @@ function study(uid, patient_name, changes) {
   return {
     uid, patient_name, patient_id: `SL-${uid.slice(-4)}`, birth_date: "1957-03-14", sex: "F",
     study_date: "2025-01-31", study_time: "10:15:30", description: "Cardiac CT, calcium scoring", accession_number: `A${uid.slice(-4)}`,
-    modalities: ["CT"], series_count: 1, instance_count: FRAMES,
+    modalities: ["CT"], series_count: 1, instance_count: FRAMES, conflict_count: 0,
     first_arrival_at: "2025-01-31T09:20:00Z", last_arrival_at: "2025-01-31T09:20:04Z",
     activity: { state: "idle", stage: "", percent: null }, headline: null, ...changes,
   };

@@ -1,4 +1,5 @@
-import { awaitedFindingId, chosenFindingId, currentFindings, earlierFindings, finding, study } from "../state/opened";
+import { awaitedFindingId, chosenFindingId, currentFindings, earlierFindings, finding, series, study } from "../state/opened";
+import { Icon } from "../shell/Icon";
 import { draft } from "../state/region";
 import { activityWords } from "../state/words";
 import { EarlierFinding, FindingCard } from "./FindingCard";
@@ -12,6 +13,7 @@ export function Results() {
       {draft.value?.complete === true ? <RegionEditor /> : <DrawingHint />}
       {awaitedFindingId.value !== null && <p class="notice" role="status">Measuring the region…</p>}
       <Activity />
+      <Cautions />
       {current.map((one) => (
         <FindingCard
           key={one.id}
@@ -29,6 +31,23 @@ export function Results() {
       )}
       <p class="disclaimer">Not a diagnosis. For review by a qualified reader.</p>
     </aside>
+  );
+}
+
+/** What is odd about the images themselves, whatever was found in them. */
+function Cautions() {
+  const conflicts = study.value?.conflict_count ?? 0;
+  const problem = series.value?.stack == null ? null : series.value.stack_problem;
+  return (
+    <>
+      {problem !== null && <p class="caution"><Icon name="warning" /> <span>{problem}</span></p>}
+      {conflicts > 0 && (
+        <p class="caution">
+          <Icon name="warning" />
+          <span>{conflicts} {conflicts === 1 ? "image" : "images"} arrived a second time with other content. Both are kept, the first is shown.</span>
+        </p>
+      )}
+    </>
   );
 }
 

@@ -1,10 +1,15 @@
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { enter, signInProblem } from "../state/station";
 import { Brand } from "./Brand";
 
 export function SignIn() {
   const token = useSignal("");
   const busy = useSignal(false);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    field.current?.focus();
+  }, []);
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     busy.value = true;
@@ -19,6 +24,7 @@ export function SignIn() {
         <label>
           Station token
           <input
+            ref={field}
             type="password"
             autocomplete="current-password"
             required

@@ -124,7 +124,7 @@ export function BoxLine() {
   const parts = [
     `${facts.site} / ${facts.device}`,
     `version ${facts.version}`,
-    facts.processor.kind === "gpu" ? `GPU: ${facts.processor.name}` : facts.processor.name,
+    facts.processor.name === "" ? facts.processor.reason : facts.processor.name,
     `${words.bytes(facts.disk.free_bytes)} free`,
     brokerWords(facts.broker),
   ];

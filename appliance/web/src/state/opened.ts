@@ -7,6 +7,8 @@ import { box, onStudy, signedOut, signInProblem } from "./station";
 
 export const study = signal<StudyDetail | null>(null);
 export const findings = signal<readonly Finding[]>([]);
+/** Until then, no finding only means that none has been read yet. */
+export const findingsLoaded = signal(false);
 export const studyProblem = signal<string | null>(null);
 export const chosenSeriesUid = signal<string | null>(null);
 export const chosenFindingId = signal<string | null>(null);
@@ -60,6 +62,7 @@ export function openStudy(next: string | null): void {
   batch(() => {
     study.value = null;
     findings.value = [];
+    findingsLoaded.value = false;
     studyProblem.value = null;
     chosenSeriesUid.value = null;
     chosenFindingId.value = null;
@@ -94,6 +97,7 @@ async function load(wanted: string): Promise<void> {
 function takeFindings(list: readonly Finding[]): void {
   batch(() => {
     findings.value = list;
+    findingsLoaded.value = true;
     if (awaitedFindingId.value !== null && list.some((one) => one.id === awaitedFindingId.value)) {
       chosenFindingId.value = awaitedFindingId.value;
       awaitedFindingId.value = null;

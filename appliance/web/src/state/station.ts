@@ -102,12 +102,16 @@ export function signedOut(): void {
 function begin(): void {
   session.value = "in";
   stopListening?.();
+  let missedSomething = false;
   stopListening = listen({
     connected: () => {
       feed({ kind: "connected" });
       void refetch();
+      // The study on the screen was fetched moments ago, unless this is a return after a loss.
+      if (missedSomething) tellListeners(null);
     },
     lost: () => {
+      missedSomething = true;
       feed({ kind: "lost" });
     },
     signedOut: () => {
@@ -116,15 +120,21 @@ function begin(): void {
     },
     study: (study) => {
       feed({ kind: "study", study });
-      for (const listener of studyListeners) listener(study);
+      tellListeners(study);
     },
-    resync: () => void refetch(),
+    resync: () => {
+      void refetch();
+      tellListeners(null);
+    },
   });
+}
+
+function tellListeners(study: StudySummary | null): void {
+  for (const listener of studyListeners) listener(study);
 }
 
 export async function refetch(): Promise<void> {
   feed({ kind: "fetch_began" });
-  for (const listener of studyListeners) listener(null);
   try {
     feed({ kind: "list", studies: await fetchStudies() });
     worklistProblem.value = null;

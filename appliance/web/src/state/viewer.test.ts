@@ -1,6 +1,6 @@
 import { beforeAll, beforeEach, expect, it, vi } from "vitest";
-import type { Stack, StudyDetail } from "../api/types";
-import { study } from "./opened";
+import type { Finding, Stack, StudyDetail } from "../api/types";
+import { findings, findingsLoaded, study } from "./opened";
 import { followOpenedSeries, goTo, isCurrent, shown, slice, stepDown, voiWindow } from "./viewer";
 
 /** The box: answers every frame with its index in that stack as the one pixel value. */
@@ -26,6 +26,8 @@ const arrived = (): Promise<void> => vi.waitFor(() => { expect(shown.value?.slic
 beforeAll(followOpenedSeries);
 beforeEach(() => {
   study.value = null;
+  findings.value = [];
+  findingsLoaded.value = false;
   asked.length = 0;
 });
 
@@ -65,6 +67,35 @@ it("does not fetch again when a change leaves the images alone", async () => {
   await new Promise((resolve) => setTimeout(resolve, 20));
   expect(asked.length).toBe(3);
   expect(shown.value !== null && isCurrent(shown.value)).toBe(true);
+});
+
+const scored = (slices: number[]): Finding => ({
+  id: "f", series_uid: "s.1", state: "preliminary", scope: { kind: "automatic", rule: "" }, superseded_by: null,
+  lesions: [{ number: 1, center_px: [0, 0, 0], slices: slices.map((at) => ({ slice: at, area_mm2: at, runs: [[0, 0, 1]] })) }],
+}) as unknown as Finding;
+
+it("opens a scored study where its largest lesion is largest", async () => {
+  study.value = opened(["a", "b", "c", "d", "e"]);
+  findings.value = [scored([3, 4])];
+  findingsLoaded.value = true;
+  await vi.waitFor(() => { expect(shown.value?.slice).toBe(4); });
+});
+
+it("never moves a reader who has already begun to scroll, nor one who waits for the first result", async () => {
+  study.value = opened(["a", "b", "c", "d", "e"]);
+  goTo(1);
+  findings.value = [scored([4])];
+  findingsLoaded.value = true;
+  await arrived();
+  expect(slice.value).toBe(1);
+
+  study.value = null;
+  findings.value = [];
+  study.value = opened(["a", "b", "c", "d", "e"]);
+  await arrived();
+  findings.value = [scored([4])];
+  await arrived();
+  expect(slice.value).toBe(2);
 });
 
 it("does not take a grown stack's indices for those of the image still on the screen", async () => {

@@ -7,6 +7,7 @@ import type { SeriesSummary, Stack } from "../api/types";
 import { FrameStore } from "../image/frame-store";
 import { FITTED, type Point, type Size } from "../image/placement";
 import { windowOfExtremes, type Window } from "../image/voi";
+import { bestSlice } from "./lesions";
 import * as opened from "./opened";
 import { draft, regionProblem } from "./region";
 
@@ -47,13 +48,21 @@ let store: FrameStore | null = null;
 let stackKey = "";
 let seriesUid = "";
 let windowKnown = false;
+/** True until the reader moves or the first findings came: only then may the start slice still change. */
+let startOpen = false;
 
 /** For axial stacks the last slice is the head's end, and scrolling down must go to the feet. */
 export function stepDown(stack: Pick<Stack, "positions_mm">): 1 | -1 {
   return stack.positions_mm === null ? 1 : -1;
 }
 
+/** The reader's own move. */
 export function goTo(wanted: number): void {
+  startOpen = false;
+  moveTo(wanted);
+}
+
+function moveTo(wanted: number): void {
   const frames = currentStack()?.frames ?? 0;
   if (frames === 0 || store === null) return;
   slice.value = Math.max(0, Math.min(frames - 1, Math.round(wanted)));
@@ -132,7 +141,7 @@ function show(studyUid: string, series: SeriesSummary, stack: Stack): void {
   if (sameSeries && before !== null) {
     // The study grew: stay on the same image, wherever it now stands.
     const moved = stack.sop_instance_uids.indexOf(before.stack.sop_instance_uids[before.slice] ?? "");
-    goTo(moved >= 0 ? moved : slice.peek());
+    moveTo(moved >= 0 ? moved : slice.peek());
     return;
   }
   batch(() => {
@@ -140,7 +149,8 @@ function show(studyUid: string, series: SeriesSummary, stack: Stack): void {
     inverted.value = false;
     windowKnown = false;
   });
-  goTo(Math.floor((stack.frames - 1) / 2));
+  startOpen = true;
+  moveTo(Math.floor((stack.frames - 1) / 2));
 }
 
 export function startingWindow(stack: Stack, pixels: Int16Array): Window {
@@ -148,9 +158,21 @@ export function startingWindow(stack: Stack, pixels: Int16Array): Window {
   return stack.unit === "HU" ? { center: 40, width: 400 } : windowOfExtremes(pixels);
 }
 
+/** A study that was already scored opens where its score comes from. */
+function startAtLargestLesion(): void {
+  if (!startOpen) return;
+  startOpen = false;
+  const finding = opened.finding.value;
+  const largest = finding?.series_uid === seriesUid ? finding.lesions[0] : undefined;
+  if (largest !== undefined) moveTo(bestSlice(largest));
+}
+
 /** Follows the opened series and finding for as long as the application lives. */
 export function followOpenedSeries(): void {
   const findingId = computed(() => opened.finding.value?.id);
+  effect(() => {
+    if (opened.findingsLoaded.value && shown.value !== null) untracked(startAtLargestLesion);
+  });
   findingId.subscribe(() => {
     // Lesion 2 of one finding is not lesion 2 of the next.
     chosenLesion.value = null;

@@ -16,6 +16,7 @@ function study(uid: string, changes: Partial<StudySummary> = {}): StudySummary {
     modalities: ["CT"],
     series_count: 1,
     instance_count: 1,
+    conflict_count: 0,
     first_arrival_at: "2025-01-31T10:00:00Z",
     last_arrival_at: "2025-01-31T10:00:00Z",
     activity: { state: "receiving", stage: "", percent: null },

@@ -78,9 +78,15 @@ function BottomRight({ shown }: { shown: viewer.Shown }) {
       <span class="spare">{stack.slice_increment_mm === null ? "" : `Increment ${words.number(stack.slice_increment_mm)} mm`}</span>
       <span>{position === undefined ? "" : `z ${position.toFixed(1)} mm`}</span>
       <span class="slice-number" data-testid="slice">Slice {slice + 1} / {stack.frames}</span>
-      <span class="quality">{wanted === slice ? "● Lossless" : `○ Loading ${wanted + 1}…`}</span>
+      <span class="quality" data-testid="quality">{quality(slice, wanted)}</span>
     </div>
   );
+}
+
+/** Frames come as the box decoded them, so a picture is either whole or not there. */
+function quality(drawn: number, wanted: number): string {
+  if (drawn === wanted) return "● Lossless";
+  return viewer.frameProblem.value === null ? `○ Loading ${wanted + 1}…` : `✕ Slice ${wanted + 1} failed`;
 }
 
 function Edges({ shown }: { shown: viewer.Shown }) {

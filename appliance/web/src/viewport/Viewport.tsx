@@ -31,7 +31,7 @@ export function Viewport() {
 
   return (
     <section class="viewport" aria-label="Image">
-      <div class={`image-area tool-${viewer.tool.value}`} ref={area}>
+      <div class={`image-area tool-${viewer.tool.value}${viewer.frameProblem.value === null ? "" : " stale"}`} ref={area}>
         <canvas ref={image} data-testid="viewport" role="img" aria-label={description()} />
         <canvas ref={overlay} class="overlay" aria-hidden="true" />
         <Corners />
