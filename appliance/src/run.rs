@@ -56,7 +56,7 @@ async fn drain(stopper: &Stopper, mut rooms: JoinSet<Ended>, signals: &mut Signa
             match ended {
                 Ok((room, Ok(()))) => tracing::debug!(room, "stopped"),
                 Ok((room, Err(error))) => {
-                    tracing::error!(room, error = format!("{error:#}"), "stopped badly")
+                    tracing::error!(room, error = format!("{error:#}"), "stopped badly");
                 }
                 Err(error) => tracing::error!(%error, "a room panicked while stopping"),
             }

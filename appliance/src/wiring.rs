@@ -67,8 +67,8 @@ pub async fn wire(
     let pulse = Pulse::new("analysis", clock.now());
     house.analysis(&compute, &pulse, rooms);
     house.results(rooms);
-    let connection = house.outbox(rooms)?;
-    house.viewer(http, dicom_port, compute, connection, rooms);
+    house.outbox(rooms)?;
+    house.viewer(http, dicom_port, compute, rooms);
     rooms.spawn({
         let (store, stop) = (house.store.clone(), stop.clone());
         async move {
@@ -142,9 +142,8 @@ impl House<'_> {
         });
     }
 
-    fn outbox(&self, rooms: &mut JoinSet<Ended>) -> anyhow::Result<outbox::Connection> {
-        let connection = outbox::Connection::default();
-        let Some(broker) = &self.site.broker else { return Ok(connection) };
+    fn outbox(&self, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
+        let Some(broker) = &self.site.broker else { return Ok(()) };
         let (host, port) = broker.host_port().context("broker.url was checked with the site")?;
         let (site, device) = (&self.site.site, &self.site.device);
         let config = outbox::Config {
@@ -153,9 +152,9 @@ impl House<'_> {
             topic_prefix: format!("sidelight/v1/{site}/{device}"),
             client_id: format!("sidelight-{site}-{device}"),
         };
-        let (store, stop, shown) = (self.store.clone(), self.stop.clone(), connection.clone());
+        let (store, stop) = (self.store.clone(), self.stop.clone());
         let supervised = keep_running("outbox", self.clock, stop.clone(), move || {
-            outbox::run(config.clone(), store.clone(), shown.clone(), stop.clone())
+            outbox::run(config.clone(), store.clone(), stop.clone())
         });
         rooms.spawn(async move {
             ("outbox", {
@@ -163,17 +162,10 @@ impl House<'_> {
                 Ok(())
             })
         });
-        Ok(connection)
+        Ok(())
     }
 
-    fn viewer(
-        &self,
-        listener: TcpListener,
-        dicom_port: u16,
-        compute: Compute,
-        connection: outbox::Connection,
-        rooms: &mut JoinSet<Ended>,
-    ) {
+    fn viewer(&self, listener: TcpListener, dicom_port: u16, compute: Compute, rooms: &mut JoinSet<Ended>) {
         let config = viewer::Config {
             site: self.site.site.clone(),
             device: self.site.device.clone(),
@@ -183,7 +175,7 @@ impl House<'_> {
             started_at: self.clock.wall(),
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
-        let desk = viewer::Desk::new(config, store, compute, identity, connection, self.clock, stop);
+        let desk = viewer::Desk::new(config, store, compute, identity, self.clock, stop);
         rooms.spawn(async move { ("viewer", viewer::run(listener, desk).await.map_err(Into::into)) });
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn fill(finding: &mut Finding, score: &Score, plan: &CalciumPlan, cat
         measurement("Agatston score", score.agatston, "1"),
         measurement("Volume", score.volume_mm3, "mm3"),
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 lesions")]
-        measurement("Lesions", score.lesions.len() as f64, "{lesions}"),
+        measurement("Lesions", score.lesions.len() as f64, "1"),
     ];
     finding.category = (categorised && plan.category).then(|| Category {
         scheme: "Agatston category".into(),

@@ -119,7 +119,7 @@ fn port(what: &str, address: std::net::SocketAddr, report: &mut Report) {
         Ok(_) => report.good(what, &format!("{address} is free")),
         Err(error) => match TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
             Ok(_) => {
-                report.good(what, &format!("{address} answers: the box, or another program, is running"))
+                report.good(what, &format!("{address} answers: the box, or another program, is running"));
             }
             Err(_) => report.bad(what, &format!("{address} cannot be used: {error}")),
         },

@@ -6,8 +6,6 @@
 
 mod link;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -33,29 +31,8 @@ pub struct Config {
     pub client_id: String,
 }
 
-/// What doctor and the viewer may know.
-#[derive(Clone, Debug, Default)]
-pub struct Connection(Arc<AtomicBool>);
-
-impl Connection {
-    pub fn is_up(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn set(&self, up: bool) {
-        if self.0.swap(up, Ordering::Relaxed) != up {
-            tracing::info!(up, "broker");
-        }
-    }
-}
-
 /// Delivers until told to stop. Only the store can make it fail.
-pub async fn run(
-    config: Config,
-    store: Store,
-    connection: Connection,
-    mut stop: Stop,
-) -> Result<(), StoreError> {
+pub async fn run(config: Config, store: Store, mut stop: Stop) -> Result<(), StoreError> {
     let mut changes = store.live().subscribe();
     let mut pause = PAUSE_MIN;
     let mut link = Link::new(&config);
@@ -80,11 +57,11 @@ pub async fn run(
         };
         match outcome {
             Ok(()) => {
-                connection.set(true);
+                store.live().set_broker(true);
                 pause = PAUSE_MIN;
             }
             Err(error) => {
-                connection.set(matches!(error, LinkError::Refused(_)));
+                store.live().set_broker(matches!(error, LinkError::Refused(_)));
                 tracing::warn!(%error, waiting = store.promises_waiting(), "the broker does not take messages; they are kept");
                 link = Link::new(&config);
                 tokio::select! {

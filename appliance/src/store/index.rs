@@ -83,7 +83,7 @@ impl Index {
             Ok(index) if index.format() == Some(FORMAT) => return Ok(Opened::Sound(index)),
             Ok(_) => tracing::warn!("the index has another format; rebuilding it"),
             Err(error) => {
-                tracing::error!(%error, "the index does not open; setting it aside and rebuilding it")
+                tracing::error!(%error, "the index does not open; setting it aside and rebuilding it");
             }
         }
         Self::set_aside(path)?;

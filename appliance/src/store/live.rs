@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::broadcast;
 
@@ -43,6 +44,7 @@ pub enum ProgressState {
 #[derive(Debug)]
 pub struct Live {
     inner: Mutex<Inner>,
+    broker_up: AtomicBool,
     changes: broadcast::Sender<StudyUid>,
 }
 
@@ -55,7 +57,11 @@ struct Inner {
 
 impl Default for Live {
     fn default() -> Self {
-        Self { inner: Mutex::default(), changes: broadcast::Sender::new(CHANGES_BEHIND_MAX) }
+        Self {
+            inner: Mutex::default(),
+            broker_up: AtomicBool::new(false),
+            changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
+        }
     }
 }
 
@@ -108,6 +114,17 @@ impl Live {
 
     pub fn progress(&self, study: &StudyUid) -> Option<Progress> {
         self.lock().progress.get(study).cloned()
+    }
+
+    /// Whether the broker takes our messages.
+    pub fn set_broker(&self, up: bool) {
+        if self.broker_up.swap(up, Ordering::Relaxed) != up {
+            tracing::info!(up, "broker");
+        }
+    }
+
+    pub fn broker_is_up(&self) -> bool {
+        self.broker_up.load(Ordering::Relaxed)
     }
 
     pub fn changed(&self, study: &StudyUid) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, StatusCode};
@@ -64,8 +65,9 @@ pub(super) async fn guard(State(desk): State<Arc<Desk>>, request: Request, next:
 #[utoipa::path(post, path = "/api/session", request_body = SignIn, responses((status = 204), (status = 401, body = Problem)))]
 pub(super) async fn sign_in(
     State(desk): State<Arc<Desk>>,
-    Json(sign_in): Json<SignIn>,
+    sign_in: Result<Json<SignIn>, JsonRejection>,
 ) -> Result<Response, ApiError> {
+    let Json(sign_in) = sign_in?;
     if !desk.identity.admits(&sign_in.token) {
         tracing::warn!("a sign-in with a wrong token");
         return Err(refused());
@@ -87,12 +89,18 @@ pub(super) async fn session(
 }
 
 /// Sign out.
-#[utoipa::path(delete, path = "/api/session", responses((status = 204)))]
-pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, headers: HeaderMap) -> Response {
+#[utoipa::path(delete, path = "/api/session", responses((status = 204), (status = 401, body = Problem)))]
+pub(super) async fn sign_out(
+    State(desk): State<Arc<Desk>>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if !is_admitted(&desk, &headers) {
+        return Err(refused());
+    }
     if let Some(name) = session_name(&headers) {
         desk.sessions.close(name);
     }
-    (StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, cookie("", 0))])).into_response()
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, cookie("", 0))])).into_response())
 }
 
 fn is_admitted(desk: &Desk, headers: &HeaderMap) -> bool {

@@ -51,7 +51,7 @@ pub(super) async fn this_box(State(desk): State<Arc<Desk>>) -> Result<Json<BoxSt
         store: StoreState { studies, instances, quarantined },
         broker: BrokerState {
             configured: config.broker_configured,
-            connected: desk.connection.is_up(),
+            connected: desk.store.live().broker_is_up(),
             waiting: desk.store.promises_waiting(),
         },
     }))

@@ -27,7 +27,6 @@ use utoipa::OpenApi;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
-use crate::outbox::Connection;
 use crate::stop::Stop;
 use crate::store::Store;
 
@@ -49,7 +48,6 @@ pub struct Desk {
     store: Store,
     compute: Compute,
     identity: Identity,
-    connection: Connection,
     clock: Clock,
     stop: Stop,
     sessions: access::Sessions,
@@ -62,12 +60,11 @@ impl Desk {
         store: Store,
         compute: Compute,
         identity: Identity,
-        connection: Connection,
         clock: Clock,
         stop: Stop,
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
-        Self { config, store, compute, identity, connection, clock, stop, sessions, stacks }
+        Self { config, store, compute, identity, clock, stop, sessions, stacks }
     }
 }
 

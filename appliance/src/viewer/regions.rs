@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
@@ -30,8 +31,9 @@ const COORDINATE_MAX: f64 = 1e6;
 pub(super) async fn draw(
     State(desk): State<Arc<Desk>>,
     Path(study): Path<String>,
-    Json(request): Json<RegionRequest>,
+    request: Result<Json<RegionRequest>, JsonRejection>,
 ) -> Result<(StatusCode, Json<RegionAccepted>), ApiError> {
+    let Json(request) = request?;
     let study = study_uid(&study)?;
     let series = SeriesUid::parse(&request.series_uid).map_err(|_| ApiError::not_found("series"))?;
     check(&request.shape).map_err(|what| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, what))?;
