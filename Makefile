@@ -31,7 +31,7 @@ help:
 
 demo: packages-demo rust-demo web
 	@$(STEP) 'build the box' $(CARGO) build --workspace --bins
-	target/debug/sidelight-demo $(if $(STUDY),--study '$(STUDY)') $(if $(ONCE),--once)
+	@target/debug/sidelight-demo $(if $(STUDY),--study '$(STUDY)') $(if $(ONCE),--once)
 
 # The order is cheap first. The runner's own summary comes last: nothing may be printed after it.
 test: packages-test rust-test

@@ -85,7 +85,13 @@ fn set_up(folder: &Path) -> anyhow::Result<Stage> {
     let ready = sidelight.ready();
     let took_s = begun.elapsed().as_secs_f64();
     say("box", &format!("{} at {}, ready after {took_s:.1} s", ready.ae_title, ready.dicom));
-    let described = sidelight.api().json("/api/box")?;
+    let api = sidelight.api();
+    let described = within(patience(), || {
+        let described = api.json("/api/box").ok()?;
+        (described["processor"]["kind"] != "probing").then_some(described)
+    });
+    let described = described
+        .with_context(|| format!("the box never said where its kernels run\n{}", sidelight.evidence()))?;
     report::processor(&described["processor"]);
     Ok(Stage { sidelight, subscriber, _broker: broker })
 }
@@ -116,7 +122,7 @@ fn show_patient(stage: &Stage, folder: &Path) -> anyhow::Result<bool> {
     say("finding", &format!("{} after {took_s:.2} s", report::headline(&provisional)));
     let finding = wait_for_finding(stage, &api, &["preliminary", "failed", "not_applicable"])?;
     report::finding(&finding);
-    wait_for_message(stage)?;
+    wait_for_messages(stage, 1)?;
 
     let truth = patient.truth.agatston;
     let measured = measurement(&finding, "agatston");
@@ -134,11 +140,18 @@ fn wait_for_finding(stage: &Stage, api: &Api, states: &[&str]) -> anyhow::Result
     found.with_context(|| format!("no finding came out of the box\n{}", stage.sidelight.evidence()))
 }
 
-fn wait_for_message(stage: &Stage) -> anyhow::Result<()> {
-    let message = within(patience(), || stage.subscriber.messages().into_iter().next());
-    let message = message
-        .with_context(|| format!("no message came out of the broker\n{}", stage.sidelight.evidence()))?;
-    say("message", &format!("{} bytes on {}", message.payload.len(), message.topic));
+/// Waits until as many results as this have come out of the broker.
+fn wait_for_messages(stage: &Stage, count: usize) -> anyhow::Result<()> {
+    let arrived = within(patience(), || {
+        let messages = stage.subscriber.messages();
+        (messages.len() >= count).then_some(messages)
+    });
+    let messages = arrived.with_context(|| {
+        format!("{count} results did not all come out of the broker\n{}", stage.sidelight.evidence())
+    })?;
+    for message in &messages {
+        say("message", &format!("{} bytes on {}", message.payload.len(), message.topic));
+    }
     Ok(())
 }
 
@@ -161,16 +174,17 @@ fn show_folder(stage: &Stage, study: &Path) -> anyhow::Result<bool> {
     let studies = settled.with_context(|| {
         format!("the box did not come to rest\n{}\n{}", run.evidence(), stage.sidelight.evidence())
     })?;
+    let mut reported = 0;
     for study in &studies {
         report::study(study);
         for finding in api.findings(study["uid"].as_str().unwrap_or_default())? {
             if finding["state"] != "superseded" {
                 report::finding(&finding);
             }
+            reported += usize::from(finding["state"] == "preliminary");
         }
     }
-    let messages = stage.subscriber.messages();
-    say("messages", &format!("{} on {}", messages.len(), messages.first().map_or("-", |first| &first.topic)));
+    wait_for_messages(stage, reported)?;
     Ok(true)
 }
 

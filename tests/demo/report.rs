@@ -62,7 +62,11 @@ pub(crate) fn finding(finding: &Value) {
     say("finding", &headline(finding));
     for entry in finding["measurements"].as_array().into_iter().flatten() {
         let value = entry["value"].as_f64().unwrap_or(f64::NAN);
-        say("", &format!("{} {value:.1} {}", text(entry, "name"), text(entry, "unit")));
+        let value = if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") };
+        // UCUM writes plain numbers as "1" and counted things in braces; people do not.
+        let unit = Some(text(entry, "unit")).filter(|unit| *unit != "1" && !unit.starts_with('{'));
+        let line = [Some(text(entry, "name")), Some(value.as_str()), unit];
+        say("", &line.into_iter().flatten().collect::<Vec<_>>().join(" "));
     }
     let category = &finding["category"];
     if category.is_object() {
