@@ -20,8 +20,4 @@ export default defineConfig(
       "no-console": "error",
     },
   },
-  {
-    files: ["mock/**/*.mjs", "eslint.config.js"],
-    languageOptions: { globals: { Buffer: "readonly", console: "readonly", process: "readonly", URL: "readonly", setTimeout: "readonly", setInterval: "readonly", clearInterval: "readonly" } },
-  },
 );

@@ -2,7 +2,7 @@
 // `npm run dev` proxies the API to any live box: PROXY_TARGET=http://127.0.0.1:PORT npm run dev
 import { defineConfig } from "vitest/config";
 
-const box = process.env.PROXY_TARGET ?? "http://127.0.0.1:8090";
+const box = process.env.PROXY_TARGET;
 
 export default defineConfig({
   build: {
@@ -13,6 +13,6 @@ export default defineConfig({
     // Every browser the application supports (import.meta, ES2022) preloads modules by itself.
     modulePreload: { polyfill: false },
   },
-  server: { proxy: { "/api": { target: box } } },
+  server: { proxy: box === undefined ? {} : { "/api": { target: box } } },
   test: { include: ["src/**/*.test.ts"], environment: "node" },
 });

@@ -43,9 +43,8 @@ function Score({ finding, score, lead }: { finding: Finding; score: Measurement;
       <p class="score-label">{finding.label}</p>
       {finding.category !== null && (
         <p class="category">
-          Category <strong>{finding.category.text.replace("-", "–")}</strong>
+          {finding.category.scheme} <strong>{finding.category.text.replace("-", "–")}</strong>
           {finding.category.provisional && <span class="quiet"> (provisional)</span>}
-          <span class="quiet"> · {finding.category.scheme}</span>
         </p>
       )}
     </div>

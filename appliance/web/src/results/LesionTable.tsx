@@ -1,11 +1,19 @@
+import { useSignal } from "@preact/signals";
 import type { Finding } from "../api/types";
 import { bestSlice } from "../state/lesions";
 import { chosenLesion, shown } from "../state/viewer";
 import * as words from "../state/words";
 import { showLesion } from "../viewport/actions";
 
+/** The largest lesions carry the score; noise can add dozens that would push everything else off the panel. */
+const ROWS_AT_FIRST = 8;
+
 export function LesionTable({ finding }: { finding: Finding }) {
   const slice = shown.value?.slice;
+  const all = useSignal(false);
+  const { lesions } = finding;
+  const chosenAt = lesions.findIndex((lesion) => lesion.number === chosenLesion.value);
+  const folded = !all.value && chosenAt < ROWS_AT_FIRST && lesions.length > ROWS_AT_FIRST + 1;
   return (
     <>
       <table class="lesions">
@@ -19,7 +27,7 @@ export function LesionTable({ finding }: { finding: Finding }) {
           </tr>
         </thead>
         <tbody>
-          {finding.lesions.map((lesion) => {
+          {(folded ? lesions.slice(0, ROWS_AT_FIRST) : lesions).map((lesion) => {
             const onSlice = lesion.slices.some((cut) => cut.slice === slice);
             return (
               <tr
@@ -46,6 +54,7 @@ export function LesionTable({ finding }: { finding: Finding }) {
           })}
         </tbody>
       </table>
+      {folded && <button type="button" onClick={() => { all.value = true; }}>Show all {lesions.length} lesions</button>}
       {finding.lesions_truncated && <p class="quiet">Only the largest lesions are listed; the score counts all of them.</p>}
     </>
   );

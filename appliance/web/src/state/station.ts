@@ -86,9 +86,10 @@ export async function enter(token: string): Promise<void> {
 export async function leave(): Promise<void> {
   try {
     await signOut();
-  } finally {
-    signedOut();
+  } catch {
+    signInProblem.value = "The box could not be told. Close this browser so that nobody else can go on here.";
   }
+  signedOut();
 }
 
 /** Nothing about patients stays on the screen of a station that is signed out. */

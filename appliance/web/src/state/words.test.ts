@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { activityWords, date, number, personName, score, time } from "./words";
+import { activityWords, date, number, personName, score, time, unit } from "./words";
 
 describe("words", () => {
   it("writes DICOM names as people do", () => {
@@ -26,6 +26,10 @@ describe("words", () => {
 
   it("never rounds a small score down to nothing", () => {
     expect([0, 0.4, 9.96, 10.4, 412.5].map(score)).toEqual(["0", "0.4", "10", "10", "413"]);
+  });
+
+  it("writes units as readers do and leaves out UCUM's annotations", () => {
+    expect(["mm3", "mm2", "1", "{lesions}", "mm", "[hnsf'U]"].map(unit)).toEqual(["mm³", "mm²", "", "", "mm", "HU"]);
   });
 
   it("says what the box is doing", () => {

@@ -47,8 +47,9 @@ export function score(value: number): string {
 }
 
 export function unit(unitCode: string): string {
-  const known: Record<string, string> = { mm3: "mm³", mm2: "mm²", "1": "", "{score}": "", HU: "HU" };
-  return known[unitCode] ?? unitCode;
+  // In UCUM, what stands in braces only repeats what is counted.
+  if (unitCode === "1" || /^\{.*\}$/.test(unitCode)) return "";
+  return unitCode.replace("mm3", "mm³").replace("mm2", "mm²").replace("[hnsf'U]", "HU");
 }
 
 export function isScore(measurement: Measurement): boolean {
