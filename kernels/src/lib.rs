@@ -7,6 +7,7 @@
 pub mod calcium;
 mod cpu;
 mod engine;
+pub mod heart;
 mod probe;
 mod processor;
 pub mod region;

@@ -1,7 +1,9 @@
-//! The volume made small and turned upright: cells of about 3 mm in the plane, x to the left, y to the back,
+//! The volume made small and turned upright: cells of 2 to 4 mm in the plane, x to the left, y to the back,
 //! z to the head, whatever way the patient lay and the pictures were stacked.
 //!
 //! Anatomy of this size needs no finer grid, and every later step costs a sixteenth.
+
+#![expect(clippy::cast_possible_truncation, reason = "sizes of pictures fit every integer used here")]
 
 use rayon::prelude::*;
 
@@ -10,8 +12,9 @@ use super::mask::Mask;
 use crate::region::Region;
 use crate::volume::{Dimensions, Volume};
 
-/// Wanted side of a cell in the plane.
-const CELL_UM: i64 = 3000;
+/// A cell in the plane is the largest power of two of voxels that is no longer than this: 2 to 4 mm. Powers of
+/// two, so that usual matrices divide evenly and a picture turned over gives the same cells turned over.
+const CELL_AT_MOST_UM: i64 = 4000;
 /// No tissue and no air is darker: such values are padding outside the reconstruction circle.
 const PADDING_BELOW_HU: i16 = -1500;
 
@@ -25,9 +28,7 @@ struct Axis {
 }
 
 impl Axis {
-    fn new(voxels: u32, spacing_mm: f64, towards: f64, per_cell_um: Option<i64>) -> Self {
-        let spacing_um = micrometres(spacing_mm);
-        let factor = per_cell_um.map_or(1, |cell| usize::try_from((cell + spacing_um / 2) / spacing_um).unwrap_or(1)).max(1);
+    fn new(voxels: u32, factor: usize, towards: f64) -> Self {
         Self { factor, cells: (voxels as usize).div_ceil(factor), backwards: towards < 0.0 }
     }
 
@@ -66,9 +67,9 @@ impl Grid {
         if along[2].abs() < steep || down[other].abs() < down[main].abs() {
             return Err(NoHeart::NotAxial);
         }
-        let columns = Axis::new(dimensions.columns, geometry.column_spacing_mm, across[main], Some(CELL_UM));
-        let rows = Axis::new(dimensions.rows, geometry.row_spacing_mm, down[other], Some(CELL_UM));
-        let slices = Axis::new(dimensions.slices, geometry.slice_increment_mm, along[2], None);
+        let columns = Axis::new(dimensions.columns, factor(geometry.column_spacing_mm), across[main]);
+        let rows = Axis::new(dimensions.rows, factor(geometry.row_spacing_mm), down[other]);
+        let slices = Axis::new(dimensions.slices, 1, along[2]);
         let column_um = micrometres(geometry.column_spacing_mm) * columns.factor as i64;
         let row_um = micrometres(geometry.row_spacing_mm) * rows.factor as i64;
         let (x, y) = if crossed { (rows, columns) } else { (columns, rows) };
@@ -90,7 +91,7 @@ impl Grid {
         Ok(grid)
     }
 
-    /// Micrometres of cells, rounded up to whole ones, at least one.
+    /// How many whole cells fit into a distance; at least one.
     pub(super) fn cells(&self, axis: usize, distance_um: i64) -> usize {
         usize::try_from(distance_um / self.cell_um[axis]).unwrap_or(1).max(1)
     }
@@ -101,7 +102,7 @@ impl Grid {
 
     /// Volume of so many cells in millilitres.
     pub(super) fn millilitres(&self, cells: usize) -> i64 {
-        cells as i64 * (self.cell_um[0] * self.cell_um[1] / 1000) * self.cell_um[2] / 1_000_000_000 / 1000
+        cells as i64 * (self.cell_um[0] * self.cell_um[1] / 1000) * self.cell_um[2] / 1_000_000_000
     }
 
     /// The voxels of all cells in a mask.
@@ -209,6 +210,15 @@ fn circle_padding(volume: &Volume) -> Option<i16> {
 fn span(axis: &Axis, cell: usize, voxels: u32) -> std::ops::Range<u32> {
     let first = (axis.turn(cell) * axis.factor) as u32;
     first..(first + axis.factor as u32).min(voxels)
+}
+
+fn factor(spacing_mm: f64) -> usize {
+    let spacing_um = micrometres(spacing_mm);
+    (0..6)
+        .map(|power| 1 << power)
+        .take_while(|voxels| *voxels as i64 * spacing_um <= CELL_AT_MOST_UM)
+        .last()
+        .unwrap_or(1)
 }
 
 fn micrometres(millimetres: f64) -> i64 {

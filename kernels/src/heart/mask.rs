@@ -1,5 +1,10 @@
 //! Sets of cells, and the few operations on them that the rule needs. All integer, all deterministic.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "coordinates are checked against the size before they become indices"
+)]
+
 use rayon::prelude::*;
 
 /// A set of cells of a grid; x fastest.
