@@ -3,6 +3,11 @@
 //! Lung is air with body before and behind it. That holds for a field of view that cuts the lungs at its sides,
 //! and it tells lung from the air around the patient without asking which air touches the picture's border.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "coordinates are clamped to the picture before they become indices"
+)]
+
 use super::NoHeart;
 use super::grid::Grid;
 use super::mask::{Mask, Neighbours};
