@@ -119,6 +119,7 @@ mod tests {
             series_description: String::new(),
             instance_number: None,
             image_type: vec!["ORIGINAL".into(), "PRIMARY".into(), "AXIAL".into()],
+            series_instances: None,
             contrast_agent: false,
             kvp: Some(120.0),
             picture: None,

@@ -100,7 +100,7 @@ impl Analysis {
     async fn look(&mut self) -> Result<Option<Timestamp>, AnalysisError> {
         let store = self.store.clone();
         for question in blocking(move || store.questions()).await?? {
-            self.answer(question).await?;
+            self.answer(&question).await?;
         }
         let store = self.store.clone();
         let mut next = None;

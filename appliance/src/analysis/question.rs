@@ -14,21 +14,23 @@ use crate::store::records::Question;
 
 impl Analysis {
     /// Answers one question with a finding, whatever the answer is.
-    pub(super) async fn answer(&mut self, question: Question) -> Result<(), AnalysisError> {
+    pub(super) async fn answer(&mut self, question: &Question) -> Result<(), AnalysisError> {
         let instances = match self.instances_now(&question.study).await {
             Ok(instances) => instances,
             Err(AnalysisError::Store(StoreError::Unknown(_))) => 0,
             Err(error) => return Err(error),
         };
-        let mut finding = self.blank_for(&question, instances);
-        match self.question_volume(&question, instances).await? {
+        let mut finding = self.blank_for(question, instances);
+        match self.question_volume(question, instances).await? {
             Ok((volume, plan)) => {
                 let region = draw(volume.dimensions(), &question.shape);
                 self.score(&mut finding, volume, region, &plan, false).await;
             }
             Err(reason) => does_not_apply(&mut finding, reason)?,
         }
-        self.record_answer(finding).await
+        self.record_answer(finding).await?;
+        self.store.live().clear_progress(&question.study);
+        Ok(())
     }
 
     async fn record_answer(&self, finding: Finding) -> Result<(), AnalysisError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sidelight_kernels::{Region, Volume, calcium as kernel, heart};
 
 use super::applicability::{Applicability, CalciumPlan, calcium as judge};
-use super::completeness::{Verdict, decide};
+use super::completeness::{Signals, Verdict, decide};
 use super::{Analysis, AnalysisError, blocking, calcium};
 use crate::clock::Timestamp;
 use crate::imaging::{Stack, stack, volume};
@@ -22,6 +22,7 @@ const ATTEMPTS_MAX: u32 = 2;
 /// What a series has to say before anything is computed.
 struct Look {
     facts: Option<InstanceFacts>,
+    instances: u64,
     stack: Result<Stack, String>,
 }
 
@@ -66,8 +67,10 @@ impl Analysis {
         for card in
             cards.iter().filter(|card| card.state.is_current() && card.study_instances < record.instances)
         {
-            let more = record.instances - card.study_instances;
-            let reason = format!("{more} more images arrived after it was computed");
+            let reason = match record.instances - card.study_instances {
+                1 => "one more image arrived after it was computed".to_owned(),
+                more => format!("{more} more images arrived after it was computed"),
+            };
             self.change(study, &card.id, move |finding| {
                 finding.state = FindingState::Superseded;
                 finding.superseded_reason = Some(reason);
@@ -87,13 +90,18 @@ impl Analysis {
         if card.state != FindingState::Provisional {
             return Ok(None);
         }
-        match self.verdict(study, record, true) {
-            Verdict::Complete => {
-                self.change(study, &card.id, |finding| finding.state = FindingState::Preliminary).await?;
+        let look = self.look_at(study, &card.series).await?;
+        match self.verdict(study, record, &look) {
+            Verdict::Complete { because } => {
+                self.change(study, &card.id, |finding| {
+                    finding.state = FindingState::Preliminary;
+                    finding.ready_because = because;
+                })
+                .await?;
                 Ok(None)
             }
             Verdict::Wait { until } => Ok(Some(until)),
-            Verdict::Start => Ok(Some(self.quiet_at(record))),
+            Verdict::Start { .. } => Ok(Some(self.quiet_at(record))),
         }
     }
 
@@ -104,17 +112,17 @@ impl Analysis {
         record: &StudyRecord,
     ) -> Result<Option<Timestamp>, AnalysisError> {
         let look = self.look_at(study, series).await?;
-        let whole = look.stack.as_ref().is_ok_and(|stack| stack.geometry.is_ok());
-        let complete = match self.verdict(study, record, whole) {
+        let (complete, because) = match self.verdict(study, record, &look) {
             Verdict::Wait { until } => {
                 self.progress(study, ProgressState::Waiting, "waiting for more images", None);
                 return Ok(Some(until));
             }
-            Verdict::Start => false,
-            Verdict::Complete => true,
+            Verdict::Start { because } => (false, because),
+            Verdict::Complete { because } => (true, because),
         };
         let mut finding = self.blank(study, series, record.instances);
         finding.state = if complete { FindingState::Preliminary } else { FindingState::Provisional };
+        finding.ready_because = because;
         self.fill(&mut finding, look).await?;
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);
@@ -125,7 +133,11 @@ impl Analysis {
         }
         tracing::info!(state = ?finding.state, "finding recorded");
         self.record(finding).await?;
-        Ok((!complete).then(|| self.quiet_at(record)))
+        if complete {
+            return Ok(None);
+        }
+        self.progress(study, ProgressState::Waiting, "waiting for the study to be quiet", None);
+        Ok(Some(self.quiet_at(record)))
     }
 
     /// Records a new finding and points those it takes the place of to it.
@@ -152,9 +164,10 @@ impl Analysis {
         let (store, study, series) = (self.store.clone(), study.clone(), series.clone());
         let look = move || {
             let mut instances = store.instances(&study, &series)?;
+            let count = instances.len() as u64;
             let facts = if instances.is_empty() { None } else { Some(instances.swap_remove(0).facts) };
             let stack = stack(&store, &study, &series).map_err(|error| error.to_string());
-            Ok::<_, StoreError>(Look { facts, stack })
+            Ok::<_, StoreError>(Look { facts, instances: count, stack })
         };
         Ok(blocking(look).await??)
     }
@@ -242,9 +255,16 @@ impl Analysis {
         }
     }
 
-    fn verdict(&self, study: &StudyUid, record: &StudyRecord, whole: bool) -> Verdict {
-        let sending = self.store.live().sending(study);
-        decide(sending, whole, record.last_arrival, self.clock.wall(), self.config.study_quiet)
+    fn verdict(&self, study: &StudyUid, record: &StudyRecord, look: &Look) -> Verdict {
+        let signals = Signals {
+            sending: self.store.live().sending(study),
+            geometry_whole: look.stack.as_ref().is_ok_and(|stack| stack.geometry.is_ok()),
+            expected: look.facts.as_ref().and_then(|facts| facts.series_instances),
+            here: look.instances,
+            procedure: None,
+            last_arrival: record.last_arrival,
+        };
+        decide(&signals, self.clock.wall(), self.config.study_quiet)
     }
 
     fn quiet_at(&self, record: &StudyRecord) -> Timestamp {
@@ -300,6 +320,7 @@ impl Analysis {
             reviewed_at: None,
             superseded_by: None,
             superseded_reason: None,
+            ready_because: String::new(),
             study_instances: instances,
         }
     }

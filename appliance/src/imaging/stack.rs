@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use dicom_dictionary_std::tags;
 use dicom_object::{InMemDicomObject, OpenFileOptions};
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
+use sha2::{Digest, Sha256};
 use sidelight_kernels::{Dimensions, Geometry, Volume};
 
 use super::geometry::{Place, StackGeometry, Unusable, judge, order};
 use super::pixels::{Meaning, PixelError, item, read_frames};
 use crate::store::records::InstanceRecord;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, hex};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// Voxels of a volume: 4 GiB of `i16`, more than any box's budget; a series that claims more is refused unread.
@@ -121,6 +122,17 @@ fn arrange(stack: &mut Stack, loose: Vec<(FrameSource, Option<Place>)>) {
             stack.geometry = Err(unusable);
             stack.frames = loose.into_iter().map(|(source, _)| source).collect();
         }
+    }
+}
+
+impl Stack {
+    /// Names this very order of frames: a stack that grew or was sorted anew has another name.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        for frame in &self.frames {
+            hash.update(frame.tag.as_bytes());
+        }
+        hex(&hash.finalize()[..8])
     }
 }
 

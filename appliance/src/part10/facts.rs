@@ -63,6 +63,8 @@ pub struct InstanceFacts {
     pub series_description: String,
     pub instance_number: Option<i64>,
     pub image_type: Vec<String>,
+    /// Number of Series Related Instances (0020,1209): what the sender says the series has.
+    pub series_instances: Option<u64>,
     /// Contrast/Bolus Agent (0018,0010) has a value.
     pub contrast_agent: bool,
     pub kvp: Option<f64>,
@@ -98,7 +100,7 @@ pub fn read_facts(path: &Path) -> Result<InstanceFacts, FactsError> {
 }
 
 /// Tag, value representation of the dictionary, slot.
-const WANTED: [((u16, u16), &str); 31] = [
+const WANTED: [((u16, u16), &str); 32] = [
     ((0x0008, 0x0005), "CS"),
     ((0x0008, 0x0008), "CS"),
     ((0x0008, 0x0016), "UI"),
@@ -121,6 +123,7 @@ const WANTED: [((u16, u16), &str); 31] = [
     ((0x0020, 0x0013), "IS"),
     ((0x0020, 0x0032), "DS"),
     ((0x0020, 0x0037), "DS"),
+    ((0x0020, 0x1209), "IS"),
     ((0x0028, 0x0002), "US"),
     ((0x0028, 0x0004), "CS"),
     ((0x0028, 0x0008), "IS"),
@@ -232,6 +235,7 @@ impl Wanted {
             series_description: self.text((0x0008, 0x103E)),
             instance_number: self.integer((0x0020, 0x0013)),
             image_type: self.ascii((0x0008, 0x0008)).split('\\').map(|part| part.trim().to_owned()).collect(),
+            series_instances: self.integer((0x0020, 0x1209)).and_then(|count| u64::try_from(count).ok()),
             contrast_agent: !self.ascii((0x0018, 0x0010)).is_empty(),
             kvp: self.exactly::<1>((0x0018, 0x0060)).map(|[kvp]| kvp),
         })

@@ -76,6 +76,7 @@ mod tests {
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,
             superseded_reason: None,
+            ready_because: String::new(),
             study_instances: 47,
         }
     }

@@ -143,6 +143,9 @@ pub struct Finding {
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
     pub superseded_reason: Option<String>,
+    /// Why the study counted as ready for this: which signals said so.
+    #[serde(default)]
+    pub ready_because: String,
     /// How many instances the study had when this was computed.
     pub study_instances: u64,
 }

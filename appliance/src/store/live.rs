@@ -112,6 +112,13 @@ impl Live {
         }
     }
 
+    /// Nothing is being done about the study any more.
+    pub fn clear_progress(&self, study: &StudyUid) {
+        if self.lock().progress.remove(study).is_some() {
+            self.changed(study);
+        }
+    }
+
     pub fn progress(&self, study: &StudyUid) -> Option<Progress> {
         self.lock().progress.get(study).cloned()
     }

@@ -79,6 +79,7 @@ fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
         reviewed_at: None,
         superseded_by: None,
         superseded_reason: None,
+        ready_because: String::new(),
         study_instances: instances,
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::Desk;
 use super::api::study_uid;
@@ -43,21 +44,31 @@ impl Stacks {
     }
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct FrameQuery {
+    /// Digest of the stack the asker knows.
+    stack: Option<String>,
+}
+
 /// One frame: rows x columns little-endian 16-bit values, Hounsfield units for CT, stored values otherwise. `frame`
-/// is its place in the stack, counted from 0, followed by `.i16`.
+/// is its place in the stack, counted from 0, followed by `.i16`. With `stack`, the digest of the stack the asker
+/// knows, a stack that changed since is answered with 409 instead of another slice.
 #[utoipa::path(
     get,
     path = "/api/studies/{study}/series/{series}/frames/{frame}",
+    params(("stack" = Option<String>, Query, description = "Digest of the stack the asker knows.")),
     responses(
         (status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 304),
         (status = 404, body = Problem),
+        (status = 409, body = Problem),
         (status = 422, body = Problem),
     )
 )]
 pub(super) async fn frame(
     State(desk): State<Arc<Desk>>,
     Path((study, series, frame)): Path<(String, String, String)>,
+    Query(query): Query<FrameQuery>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let study = study_uid(&study)?;
@@ -65,7 +76,7 @@ pub(super) async fn frame(
     let number = frame.strip_suffix(".i16").and_then(|number| number.parse::<usize>().ok());
     let number = number.ok_or_else(|| ApiError::not_found("frame; ask for 0.i16, 1.i16 and so on"))?;
     let known = headers.get(IF_NONE_MATCH).and_then(|value| Some(value.to_str().ok()?.to_owned()));
-    let read = move || read(&desk, &study, &series, number, known.as_deref());
+    let read = move || read(&desk, &study, &series, number, &query, known.as_deref());
     Ok(match blocking(read).await? {
         (tag, Some(bytes)) => {
             ([(CONTENT_TYPE, "application/octet-stream".to_owned()), (ETAG, tag), cached()], bytes)
@@ -81,9 +92,13 @@ fn read(
     study: &StudyUid,
     series: &SeriesUid,
     number: usize,
+    query: &FrameQuery,
     known: Option<&str>,
 ) -> Result<(String, Option<Vec<u8>>), ApiError> {
     let stack = desk.stacks.get(&desk.store, study, series)?;
+    if query.stack.as_ref().is_some_and(|known| *known != stack.digest()) {
+        return Err(ApiError::new(StatusCode::CONFLICT, "the series has changed; read the study again"));
+    }
     let source = stack.frames.get(number).ok_or_else(|| ApiError::not_found("frame"))?;
     let tag = format!("\"{}\"", source.tag);
     if known == Some(tag.as_str()) {

@@ -149,6 +149,8 @@ pub struct StackShape {
     pub column_spacing_mm: Option<f64>,
     pub row_spacing_mm: Option<f64>,
     pub slice_increment_mm: Option<f64>,
+    /// Names this order of frames; a frame request may carry it as `?stack=`.
+    pub digest: String,
     pub unit: PixelUnit,
     pub window: Option<Window>,
     pub photometric: String,

@@ -132,6 +132,7 @@ fn stack_shape(stack: &Stack) -> StackShape {
         column_spacing_mm: stack.pixel_spacing_mm.map(|[_, between_columns]| between_columns),
         row_spacing_mm: stack.pixel_spacing_mm.map(|[between_rows, _]| between_rows),
         slice_increment_mm: stack.geometry.as_ref().ok().map(|geometry| geometry.slice_increment_mm),
+        digest: stack.digest(),
         unit: match stack.meaning {
             Meaning::Hounsfield => PixelUnit::Hounsfield,
             Meaning::Stored => PixelUnit::Stored,

@@ -124,15 +124,16 @@ export async function postRegion(uid: string, series_uid: string, shape: Shape):
   return answer.finding_id;
 }
 
-/** Raw little-endian int16 values of one frame. Rejects when the length is not rows * columns. */
+/** Raw little-endian int16 values of one frame of the stack with this digest. Rejects when the stack changed or the length is not rows * columns. */
 export async function fetchFrame(
   uid: string,
   series_uid: string,
   frame: number,
+  stackDigest: string,
   pixelCount: number,
   signal: AbortSignal,
 ): Promise<Int16Array> {
-  const path = `${studyPath(uid)}/series/${encodeURIComponent(series_uid)}/frames/${frame}.i16`;
+  const path = `${studyPath(uid)}/series/${encodeURIComponent(series_uid)}/frames/${frame}.i16?stack=${encodeURIComponent(stackDigest)}`;
   const response = await request(path, { signal });
   let bytes: ArrayBuffer;
   try {

@@ -151,7 +151,8 @@ export interface paths {
         };
         /**
          * One frame: rows x columns little-endian 16-bit values, Hounsfield units for CT, stored values otherwise. `frame`
-         *     is its place in the stack, counted from 0, followed by `.i16`.
+         *     is its place in the stack, counted from 0, followed by `.i16`. With `stack`, the digest of the stack the asker
+         *     knows, a stack that changed since is answered with 409 instead of another slice.
          */
         get: operations["frame"];
         put?: never;
@@ -238,6 +239,8 @@ export interface components {
             reviewed_at?: string | null;
             superseded_by?: string | null;
             superseded_reason?: string | null;
+            /** @description Why the study counted as ready for this: which signals said so. */
+            ready_because?: string;
             /**
              * Format: int64
              * @description How many instances the study had when this was computed.
@@ -377,6 +380,8 @@ export interface components {
             row_spacing_mm?: number | null;
             /** Format: double */
             slice_increment_mm?: number | null;
+            /** @description Names this order of frames; a frame request may carry it as `?stack=`. */
+            digest: string;
             unit: components["schemas"]["PixelUnit"];
             window?: components["schemas"]["Window"] | null;
             photometric: string;
@@ -701,7 +706,10 @@ export interface operations {
     };
     frame: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Digest of the stack the asker knows. */
+                stack?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -723,6 +731,14 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

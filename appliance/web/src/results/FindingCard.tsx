@@ -94,6 +94,7 @@ function Provenance({ finding }: { finding: Finding }) {
       <dl>
         <div><dt>Algorithm</dt><dd>{algorithm.name} {algorithm.version}</dd></div>
         <div><dt>Processor</dt><dd>{algorithm.processor}</dd></div>
+        {finding.ready_because && <div><dt>Started because</dt><dd>{finding.ready_because}</dd></div>}
         <div><dt>Created</dt><dd><time dateTime={finding.created_at}>{words.moment(finding.created_at)}</time></dd></div>
       </dl>
     </details>

@@ -7,13 +7,13 @@ import { followOpenedSeries, goTo, isCurrent, shown, slice, stepDown, voiWindow 
 const asked: string[] = [];
 vi.stubGlobal("fetch", (path: string) => {
   asked.push(path);
-  const frame = Number(/(\d+)\.i16$/.exec(path)?.[1]);
+  const frame = Number(/(\d+)\.i16\?/.exec(path)?.[1]);
   return Promise.resolve(new Response(Int16Array.from([frame]).buffer));
 });
 
 function opened(uids: string[], changes: Partial<Stack> = {}): StudyDetail {
   const stack: Stack = {
-    columns: 1, rows: 1, frames: uids.length, column_spacing_mm: 1, row_spacing_mm: 1, slice_increment_mm: 1, unit: "HU",
+    columns: 1, rows: 1, frames: uids.length, column_spacing_mm: 1, row_spacing_mm: 1, slice_increment_mm: 1, unit: "HU", digest: uids.join("-"),
     window: null, photometric: "MONOCHROME2", even: true, sop_instance_uids: uids, positions_mm: uids.map((_, index) => index),
     edge_letters: null, ...changes,
   };
@@ -35,7 +35,7 @@ it("opens in the middle and asks for that frame first", async () => {
   study.value = opened(["a", "b", "c", "d", "e"]);
   await arrived();
   expect(slice.value).toBe(2);
-  expect(asked[0]).toBe("/api/studies/1.2/series/s.1/frames/2.i16");
+  expect(asked[0]).toBe("/api/studies/1.2/series/s.1/frames/2.i16?stack=a-b-c-d-e");
   expect(shown.value?.pixels[0]).toBe(2);
 });
 

@@ -127,7 +127,7 @@ function replaceStore(studyUid: string, series: SeriesSummary, stack: Stack): vo
   store = new FrameStore({
     frames: stack.frames,
     bytesPerFrame: pixelCount * 2,
-    load: (frame, signal) => fetchFrame(studyUid, series.uid, frame, pixelCount, signal),
+    load: (frame, signal) => fetchFrame(studyUid, series.uid, frame, stack.digest, pixelCount, signal),
     onChange: refresh,
   });
 }
