@@ -8,11 +8,11 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::dimse::{ObjectHead, Status};
-use crate::part10::{FactsError, read_facts};
-use crate::store::{Admission, Arrived, AssociationId, Store, StoreError, hex};
+use crate::part10::{FactsError, InstanceFacts, read_facts};
+use crate::store::{Admission, Arrived, AssociationId, Store, StoreError, hex, side_by_side};
 
 /// Bytes gathered before they go to the disk: fewer, larger writes, and at most this much memory per association.
-const BUFFER_BYTES: usize = 1 << 20;
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// What became of an object.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Receiving {
     fn finish_blocking(self, store: &Store, at: Timestamp, association: AssociationId) -> Outcome {
         let path = self.path.clone();
         let outcome = match self.settle() {
-            Ok(arrived) => file(store, &arrived, at, association),
+            Ok((arrived, facts)) => file(store, &arrived, facts, at, association),
             Err(error) => Err(StoreError::File { doing: "write", path: path.clone(), source: error }),
         };
         match outcome {
@@ -112,13 +112,15 @@ impl Receiving {
         }
     }
 
-    fn settle(self) -> std::io::Result<Arrived> {
+    /// Makes the bytes durable; while the disk is at it, their structure is checked.
+    fn settle(self) -> std::io::Result<(Arrived, Result<InstanceFacts, FactsError>)> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         let (written, _) = write(self.file, &self.path, &self.header, self.buffer)?;
-        written.file.sync_all()?;
-        Ok(Arrived { path: self.path, sha256: hex(&written.hash.finalize()), bytes: written.bytes })
+        let (synced, facts) = side_by_side(|| written.file.sync_all(), || read_facts(&self.path));
+        synced?;
+        Ok((Arrived { path: self.path, sha256: hex(&written.hash.finalize()), bytes: written.bytes }, facts))
     }
 }
 
@@ -126,10 +128,11 @@ impl Receiving {
 fn file(
     store: &Store,
     arrived: &Arrived,
+    facts: Result<InstanceFacts, FactsError>,
     at: Timestamp,
     association: AssociationId,
 ) -> Result<Outcome, StoreError> {
-    let facts = match read_facts(&arrived.path) {
+    let facts = match facts {
         Ok(facts) => facts,
         Err(reason) => return quarantine(store, arrived, &reason, at),
     };

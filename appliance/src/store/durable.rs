@@ -28,9 +28,14 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), StoreError> {
     File::open(path).and_then(|folder| folder.sync_all()).map_err(StoreError::file("sync folder", path))
 }
 
+/// Moves a file to its name; the name is not durable yet.
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).map_err(StoreError::file("rename to", to))
+}
+
 /// Moves a file whose bytes are durable to its name, and makes the name durable.
 pub(super) fn place(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).map_err(StoreError::file("rename to", to))?;
+    rename(from, to)?;
     to.parent().map_or(Ok(()), sync_folder)
 }
 
@@ -40,4 +45,14 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = File::create(&temporary).map_err(StoreError::file("create", &temporary))?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(StoreError::file("write", &temporary))?;
     place(&temporary, path)
+}
+
+/// Does two things that both wait for the disk at once. A thread of its own for the first: the kernels' pool may be
+/// busy for longer than a scanner waits.
+pub fn side_by_side<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| {
+        let first = scope.spawn(first);
+        let second = second();
+        (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
+    })
 }

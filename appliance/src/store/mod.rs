@@ -12,8 +12,7 @@
 //! data/index/                                 sled
 //! ```
 //!
-//! Invariants: an object is acknowledged only after its bytes, its name and its index entry are durable, in this
-//! order. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
+//! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
 //! one UID never overwrite each other. Channels carry wake-ups only.
 //!
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
@@ -37,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub use durable::side_by_side;
 pub use error::StoreError;
 pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
 pub use reconcile::hex;
@@ -161,13 +161,22 @@ impl Store {
         let name = file_name(facts.sop_instance.as_str(), &arrived.sha256);
         let target = folder.join(&name);
         let (study, was_there) = (facts.study.clone(), target.exists());
-        durable::place(&arrived.path, &target)?;
-        let admission = if was_there {
-            self.index_known(facts, arrived, at)?
-        } else {
-            self.index_instance(facts, arrived, at)?
-        };
-        self.inner.index.commit()?;
+        durable::rename(&arrived.path, &target)?;
+        // Name and index entry become durable side by side: an entry that a power cut leaves without its file was
+        // never acknowledged, and the next start forgets it.
+        let (named, indexed) = side_by_side(
+            || durable::sync_folder(&folder),
+            || {
+                let admission = if was_there {
+                    self.index_known(facts, arrived, at)?
+                } else {
+                    self.index_instance(facts, arrived, at)?
+                };
+                self.inner.index.commit().map(|()| admission)
+            },
+        );
+        named?;
+        let admission = indexed?;
         self.inner.live.changed(&study);
         Ok(admission)
     }
