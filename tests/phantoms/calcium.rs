@@ -3,6 +3,8 @@
 //! Everything varies with the seed and with nothing else: where the chest lies, how it is turned (up to 15
 //! degrees), its size, pixel spacing, slice increment and count, where the aorta runs, the lesions.
 
+#![expect(clippy::cast_possible_truncation, reason = "pictures are small; every value was made here")]
+
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -221,8 +223,7 @@ impl Drawing<'_> {
             let local = self.local(column as u32, row as u32, slice);
             let hounsfield = soft[at].round() as i16 + self.grain.at(column, row, slice as usize);
             let on_patient = inside(&samples[at]) && self.table(column as u32, row as u32).is_none();
-            let artery =
-                on_patient && self.chest.heart.arteries.iter().any(|artery| artery.distance(local) < 0.0);
+            let artery = on_patient && self.chest.heart.in_artery(local);
             Voxel { hounsfield, bone: samples[at].bone || (on_patient && hounsfield >= 130), artery }
         };
         (0..columns * rows).into_par_iter().map(voxel).collect()
@@ -386,7 +387,8 @@ fn blur(sharp: &[f32], columns: usize) -> Vec<f32> {
     let rows = sharp.len() / columns;
     let across = |at: usize| sharp[at - 1] + 2.0 * sharp[at] + sharp[at + 1];
     for row in 1..rows - 1 {
-        for at in row * columns + 1..(row + 1) * columns - 1 {
+        for column in 1..columns - 1 {
+            let at = row * columns + column;
             soft[at] = (across(at - columns) + 2.0 * across(at) + across(at + columns)) / 16.0;
         }
     }

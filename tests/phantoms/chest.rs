@@ -3,6 +3,8 @@
 //! Local millimetres around the middle of the chest: x to the left, y to the back, z to the head. Nothing soft
 //! reaches 130 HU, so calcium exists only where bone is drawn here or a lesion is written later.
 
+#![expect(clippy::cast_possible_truncation, reason = "millimetres of a chest fit f32")]
+
 use super::heart::Heart;
 use super::random::Random;
 use super::shape::{Ellipsoid, Point, capsule, oval, smooth_union};

@@ -60,6 +60,9 @@ impl Heart {
 
     /// What fills a point: Hounsfield units, or None outside the sac.
     pub(super) fn hounsfield(&self, point: Point) -> Option<f32> {
+        if !near(point) {
+            return None;
+        }
         let muscle = self.chambers.map(|chamber| chamber.distance(point));
         let sac = self.sac(muscle);
         if sac > PERICARDIUM_MM {
@@ -71,9 +74,13 @@ impl Heart {
             () if inside <= 0.0 && muscle[0] <= 0.0 => 54.0,
             () if inside <= 0.0 => 44.0,
             () if sac > 0.0 => 20.0,
-            () if self.arteries.iter().any(|artery| artery.distance(point) < 0.0) => 42.0,
+            () if self.in_artery(point) => 42.0,
             () => -96.0,
         })
+    }
+
+    pub(super) fn in_artery(&self, point: Point) -> bool {
+        near(point) && self.arteries.iter().any(|artery| artery.distance(point) < 0.0)
     }
 
     /// Distance to the sac: the chambers, their grooves filled, and fat around them.
@@ -115,6 +122,11 @@ impl Heart {
         }
         point
     }
+}
+
+/// Whether a point can belong to the heart at all; saves the arithmetic for the rest of the chest.
+fn near(point: Point) -> bool {
+    length(minus(point, [14.0, -12.0, -6.0])) < 95.0
 }
 
 /// Where the arteries pass, before they are laid onto the surface.

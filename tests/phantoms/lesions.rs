@@ -119,7 +119,11 @@ pub(super) fn plans(random: &mut Random) -> Vec<Plan> {
                 ([5, 9, 13, 21, 25, 29][random.below(6)], peak)
             })
             .collect();
-        plans.push(plan(artery, random.between(0.1, 0.9) as f32, &heights));
+        plans.push(plan(
+            artery,
+            0.1 + 0.01 * f32::from(u8::try_from(random.below(80)).expect("below 80")),
+            &heights,
+        ));
     }
     plans
 }

@@ -12,6 +12,8 @@ mod random;
 mod series;
 mod shape;
 mod skeleton;
+#[cfg(test)]
+mod tests;
 
 pub use calcium::CalciumPatient;
 pub use lesions::{TrueLesion, TrueSlice, Truth};

@@ -59,7 +59,7 @@ impl Series {
             volume,
             patient_name: "Phantom^Calcium".to_owned(),
             study_description: "Cardiac CT calcium scoring, synthetic".to_owned(),
-            series_description: "Calcium score 3.0 Qr36, synthetic phantom".to_owned(),
+            series_description: "Calcium score Qr36, synthetic phantom".to_owned(),
             contrast_agent: None,
             missing_slices: Vec::new(),
         }

@@ -75,7 +75,12 @@ pub(super) fn capsule(point: Point, from: Point, to: Point, radius_mm: f32) -> f
 /// Distance to an ellipse in the axial plane, estimated along the ray from its centre. `power` 2 is an ellipse,
 /// more is squarer.
 pub(super) fn oval(x: f32, y: f32, half_width: f32, half_depth: f32, power: f32) -> f32 {
-    let reach = ((x / half_width).abs().powf(power) + (y / half_depth).abs().powf(power)).powf(1.0 / power);
+    let (across, down) = ((x / half_width).abs(), (y / half_depth).abs());
+    let reach = if power == 2.0 {
+        (across * across + down * down).sqrt()
+    } else {
+        (across.powf(power) + down.powf(power)).powf(1.0 / power)
+    };
     if reach < 1e-3 { -half_width.min(half_depth) } else { (reach - 1.0) / reach * (x * x + y * y).sqrt() }
 }
 

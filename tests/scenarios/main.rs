@@ -11,6 +11,7 @@ mod access;
 mod arrives_and_is_scored;
 mod bad_objects;
 mod doctor_tells;
+mod heart_region;
 mod latency;
 mod layers;
 mod messages_wait;

@@ -15,6 +15,9 @@ const BONE_AT_LEAST_MM3: i64 = 4000;
 /// Around bone: the rim of its blur, its marrow near the surface, the edge of a cell.
 const MARGIN_UM: i64 = 5000;
 
+/// A hole in a slice of bone up to this size is marrow or the spinal canal, not a view into the chest.
+const MARROW_AT_MOST_MM2: i64 = 1500;
+
 /// Everything dense, as connected sets.
 pub(super) fn dense(grid: &Grid) -> Vec<Component> {
     let cells = grid.mean.iter().zip(&grid.peak);
@@ -45,9 +48,17 @@ pub(super) fn reaching_out(grid: &Grid, dense: &[Component], hull: &Mask) -> Mas
     bone
 }
 
-/// Bone and its margin.
+/// Bone, its margin and its marrow.
 pub(super) fn with_margin(grid: &Grid, bone: &Mask) -> Mask {
     // Half a cell more in the plane: a cell is coarse against the margin.
     let reach = [0, 1].map(|axis| grid.cells(axis, MARGIN_UM + grid.cell_um[axis] / 2));
-    bone.dilated([reach[0], reach[1], grid.cells(2, MARGIN_UM)])
+    let mut bone = bone.dilated([reach[0], reach[1], grid.cells(2, MARGIN_UM)]);
+    for z in 0..grid.size[2] {
+        for hole in bone.holes(z) {
+            if hole.len() as i64 * grid.cell_area_mm2_x100() <= MARROW_AT_MOST_MM2 * 100 {
+                bone.insert_all(&hole);
+            }
+        }
+    }
+    bone
 }

@@ -84,8 +84,12 @@ impl Mask {
                     let to = &mut plane[(y * columns) as usize..][..columns as usize];
                     let from = &source[((y + dy) * columns) as usize..][..columns as usize];
                     let (low, high) = ((-dx).max(0) as usize, (columns - dx).min(columns).max(0) as usize);
-                    for x in low..high {
-                        to[x] |= from[(x as i64 + dx) as usize];
+                    if low >= high {
+                        continue;
+                    }
+                    let shifted = &from[(low as i64 + dx) as usize..];
+                    for (to, from) in to[low..high].iter_mut().zip(shifted) {
+                        *to |= *from;
                     }
                 }
             }
@@ -113,6 +117,19 @@ impl Mask {
             }
         }
         found
+    }
+
+    /// In one slice, the connected sets of cells that are no members and do not reach the picture's border.
+    pub(super) fn holes(&self, z: usize) -> Vec<Component> {
+        let [columns, rows, _] = self.size;
+        let outside =
+            Self { size: [columns, rows, 1], cells: self.plane(z).iter().map(|inside| !inside).collect() };
+        let border = |cell: &usize| {
+            let (x, y) = (cell % columns, cell / columns);
+            x == 0 || y == 0 || x + 1 == columns || y + 1 == rows
+        };
+        let holes = outside.components(Neighbours::Faces).into_iter().filter(|hole| !hole.iter().any(border));
+        holes.map(|hole| hole.into_iter().map(|cell| cell + z * columns * rows).collect()).collect()
     }
 
     /// The largest connected set; the first of equals.
@@ -199,6 +216,12 @@ mod tests {
         let disc = dot.dilated([2, 2, 0]);
         assert_eq!(disc.count(), 13, "a disc of radius two");
         assert_eq!(disc.eroded([2, 2, 0]), dot, "back to the dot");
+    }
+
+    #[test]
+    fn a_hole_is_closed_on_all_sides() {
+        let ring = mask(&["####.", "#..#.", "####.", "#....", "#...."]);
+        assert_eq!(ring.holes(0), vec![vec![6, 7]], "the ring's inside, not the notch at the border");
     }
 
     #[test]

@@ -27,7 +27,7 @@ use crate::volume::Volume;
 
 /// What the automatic region leaves out and where it fails, for the reader of a finding.
 pub const RULE: &str = "Automatic region: the soft tissue between the lungs, within 95 mm of the middle of the heart, \
-from 80 mm below it to 65 mm above it. Left out: bone with a margin of 5 mm, everything behind the front of the \
+from 80 mm below it to 65 mm above it. Left out: bone with its marrow and a margin of 5 mm, everything behind the front of the \
 vertebrae plus 5 mm, a disc of 20 mm radius to the left before the vertebrae where the descending aorta runs, the \
 lungs but for a rim of 2 to 8 mm, and the chest wall. It does not know vessels: calcium of the aortic root, the \
 ascending aorta, the valves, the mitral ring, the pericardium or hilar lymph nodes is inside and is counted, so read \
