@@ -39,7 +39,8 @@ test: packages-test rust-test
 	@$(MAKE) lint
 	@$(STEP) 'tests of the reading station' $(NODE) npm --prefix $(WEB) test
 	@$(STEP) 'build the binaries the scenarios start' $(CARGO) build --workspace --bins
-	@$(STEP) 'benches, each once as a test' $(CARGO) test --package sidelight-benches --benches
+	@# --workspace: with one package alone cargo unites other features and builds half of the dependencies again.
+	@$(STEP) 'benches, each once as a test' $(CARGO) test --workspace --bench '*'
 	@$(STEP) summary
 	@$(CARGO) test --workspace
 
@@ -65,7 +66,7 @@ bench: packages-demo rust-demo
 
 soak: packages-test rust-test web
 	$(CARGO) build --workspace --bins
-	SIDELIGHT_SOAK=1 $(CARGO) test --package sidelight-tests --test scenarios -- survives_kill --nocapture
+	SIDELIGHT_SOAK=1 $(CARGO) test --workspace --test scenarios -- survives_kill --nocapture
 
 audit: rust-demo
 	$(SETUP)/deny.sh check advisories
