@@ -130,9 +130,12 @@ impl House<'_> {
     }
 
     fn results(&self, rooms: &mut JoinSet<Ended>) {
-        let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
+        let (maker, clock) = (results::Maker::of(self.site), self.clock);
+        let room =
+            results::Results { store: self.store.clone(), identity: self.identity.clone(), maker, clock };
+        let stop = self.stop.clone();
         let supervised = keep_running("results", self.clock, stop.clone(), move || {
-            results::run(store.clone(), identity.clone(), stop.clone())
+            results::run(room.clone(), stop.clone())
         });
         rooms.spawn(async move {
             ("results", {

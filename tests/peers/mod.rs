@@ -14,3 +14,4 @@ pub mod part10;
 pub mod patience;
 pub mod process;
 pub mod scratch;
+pub mod validators;

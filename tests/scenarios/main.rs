@@ -17,6 +17,7 @@ mod layers;
 mod messages_wait;
 mod not_applicable;
 mod peers_can_be_trusted;
+mod results_leave;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
 mod survives_kill;

@@ -36,11 +36,12 @@ impl Analysis {
         .await??;
         self.supersede_stale(study, &record, &cards).await?;
         let mut next = None;
-        for (uid, _) in &series {
+        for (uid, _) in series.iter().filter(|(_, series)| !series.own) {
             let done = cards.iter().find(|card| {
                 card.series == *uid
                     && !card.drawn
-                    && card.state.is_current()
+                    // A rejected finding answers its study, too: the same images would only give it again.
+                    && card.state != FindingState::Superseded
                     && card.study_instances == record.instances
             });
             let until = match done {

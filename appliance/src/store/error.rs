@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::part10::FactsError;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk refused. Stops the box: nothing may be acknowledged any more.
@@ -16,6 +18,9 @@ pub enum StoreError {
     /// Nothing by that name.
     #[error("the box has no such {0}")]
     Unknown(&'static str),
+    /// The box made an object that it cannot read itself.
+    #[error("an object made here does not read back: {0}")]
+    OwnObject(#[from] FactsError),
     /// Too long for its place.
     #[error("{what} has {bytes} bytes, more than the {limit} allowed")]
     TooLarge { what: &'static str, bytes: usize, limit: usize },

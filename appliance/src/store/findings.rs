@@ -76,6 +76,11 @@ impl Store {
         Ok(before)
     }
 
+    /// How often a job was started.
+    pub fn attempts(&self, job: &str) -> Result<u32, StoreError> {
+        Ok(self.inner.index.get(Tree::Attempt, job.as_bytes())?.unwrap_or(0))
+    }
+
     /// Keeps a reader's question until the finding with its id answers it.
     pub fn ask(&self, question: &Question) -> Result<(), StoreError> {
         self.append(&Entry::Asked(question.clone()))?;

@@ -5,7 +5,7 @@
 //! ```text
 //! data/lock                                   one box at a time
 //! data/incoming/<n>.part                      bytes still arriving; emptied at every start
-//! data/studies/<study>/<series>/<sop>-<hash>.dcm
+//! data/studies/<study>/<series>/<sop>-<hash>.dcm      .own.dcm: made by this box
 //! data/studies/<study>/findings/<id>.json
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
@@ -26,8 +26,10 @@ mod index;
 mod journal;
 mod live;
 mod outbox;
+pub mod own_objects;
 mod reconcile;
 pub mod records;
+pub mod reviews;
 #[cfg(test)]
 mod tests;
 
@@ -88,6 +90,8 @@ struct Inner {
     journal: Mutex<Journal>,
     /// Guards read-modify-write of study and series records.
     writing: Mutex<()>,
+    /// Guards read-modify-write of a finding by readers.
+    reviewing: Mutex<()>,
     live: Live,
     next_incoming: AtomicU64,
     next_promise: AtomicU64,
@@ -113,6 +117,7 @@ impl Store {
                 index,
                 journal: Mutex::new(journal),
                 writing: Mutex::new(()),
+                reviewing: Mutex::new(()),
                 live: Live::default(),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
@@ -275,6 +280,7 @@ impl Store {
             bytes: arrived.bytes,
             admitted_at: at,
             conflict,
+            own: false,
         };
         index.put(Tree::Instance, &key, &record)?;
         Ok(if conflict { Admission::Conflict } else { Admission::Stored })
@@ -304,6 +310,7 @@ impl Store {
             description: facts.series_description.clone(),
             instances: 0,
             frames: 0,
+            own: false,
         });
         record.instances += 1;
         record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));

@@ -76,7 +76,10 @@ impl Store {
                 return Ok(false);
             }
         };
-        let named = path.file_stem().and_then(|stem| stem.to_str()?.rsplit('-').next()).unwrap_or_default();
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+        let own = stem.ends_with(super::own_objects::SUFFIX);
+        let stem = stem.strip_suffix(super::own_objects::SUFFIX).unwrap_or(stem);
+        let named = stem.rsplit('-').next().unwrap_or_default();
         if named.len() == 16
             && self.inner.index.contains(Tree::Instance, &super::instance_key(&facts, named))?
         {
@@ -90,7 +93,11 @@ impl Store {
             return Ok(false);
         }
         let arrived = Arrived { path: path.to_owned(), sha256, bytes };
-        self.index_instance(facts, &arrived, modified(path)?)?;
+        if own {
+            self.reindex_own(facts, &arrived, modified(path)?)?;
+        } else {
+            self.index_instance(facts, &arrived, modified(path)?)?;
+        }
         Ok(true)
     }
 

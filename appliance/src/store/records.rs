@@ -17,12 +17,16 @@ pub struct InstanceRecord {
     pub admitted_at: Timestamp,
     /// An object with the same SOP Instance UID and other bytes was here first.
     pub conflict: bool,
+    /// Made by this box of a finding (`own_objects.rs`).
+    #[serde(default)]
+    pub own: bool,
 }
 
 impl InstanceRecord {
     /// File name inside the series folder: the hash keeps two versions of one UID apart.
     pub fn file_name(&self) -> String {
-        file_name(self.facts.sop_instance.as_str(), &self.sha256)
+        let name = file_name(self.facts.sop_instance.as_str(), &self.sha256);
+        if self.own { name.replace(".dcm", ".own.dcm") } else { name }
     }
 }
 
@@ -48,6 +52,9 @@ pub struct SeriesRecord {
     pub description: String,
     pub instances: u64,
     pub frames: u64,
+    /// Holds results of this box, no images of the patient's scanner.
+    #[serde(default)]
+    pub own: bool,
 }
 
 /// What a study list needs of a finding without opening its file.

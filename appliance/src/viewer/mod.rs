@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod frames;
 mod regions;
+mod reviews;
 pub mod shapes;
 mod shell;
 mod summary;
@@ -93,6 +94,8 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         api::findings,
         frames::frame,
         regions::draw,
+        reviews::review,
+        reviews::report,
         events::events,
     )
 )]
@@ -110,6 +113,8 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}", get(api::study))
         .route("/api/studies/{study}/findings", get(api::findings))
         .route("/api/studies/{study}/regions", post(regions::draw))
+        .route("/api/studies/{study}/findings/{finding}/review", post(reviews::review))
+        .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
         .route("/api/events", get(events::events))
         .route("/api/openapi.json", get(api::description))

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::finding::{Finding, FindingState, Shape};
+use crate::store::reviews::Verdict;
 
 /// One sentence a person can act on.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -197,6 +198,13 @@ pub struct Findings {
 pub struct RegionRequest {
     pub series_uid: String,
     pub shape: Shape,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct ReviewRequest {
+    pub verdict: Verdict,
+    /// Who says so.
+    pub reader: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

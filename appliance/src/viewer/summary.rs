@@ -13,17 +13,25 @@ use crate::uid::{SeriesUid, StudyUid};
 
 /// One line of the work list.
 pub(super) fn study(store: &Store, uid: &StudyUid) -> Result<StudySummary, StoreError> {
-    let (record, series, cards) = (store.study(uid)?, store.series(uid)?, store.finding_cards(uid)?);
+    let (record, series, cards) = (store.study(uid)?, arrived_series(store, uid)?, store.finding_cards(uid)?);
     Ok(summarize(store, uid, record, &series, &cards))
 }
 
 /// A study with its series in their order.
 pub(super) fn detail(store: &Store, uid: &StudyUid) -> Result<StudyDetail, ApiError> {
-    let (record, mut series, cards) = (store.study(uid)?, store.series(uid)?, store.finding_cards(uid)?);
+    let (record, mut series, cards) =
+        (store.study(uid)?, arrived_series(store, uid)?, store.finding_cards(uid)?);
     let summary = summarize(store, uid, record, &series, &cards);
     series.sort_by(|a, b| (a.1.number, &a.0).cmp(&(b.1.number, &b.0)));
     let series = series.iter().map(|(series, record)| series_summary(store, uid, series, record));
     Ok(StudyDetail { summary, series: series.collect::<Result<_, _>>()? })
+}
+
+/// What the scanner sent. The box's own objects are shown as findings, not as images beside them.
+fn arrived_series(store: &Store, uid: &StudyUid) -> Result<Vec<(SeriesUid, SeriesRecord)>, StoreError> {
+    let mut series = store.series(uid)?;
+    series.retain(|(_, record)| !record.own);
+    Ok(series)
 }
 
 fn summarize(
@@ -81,12 +89,14 @@ fn activity(store: &Store, uid: &StudyUid, instances: u64, cards: &[FindingCard]
 fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let automatic = || cards.iter().rev().filter(|card| !card.drawn && card.state.is_current());
     let scored = automatic().find(|card| card.agatston.is_some());
-    let card = scored.or_else(|| automatic().next())?;
+    let rejected = || cards.iter().rev().find(|card| !card.drawn && card.state == FindingState::Rejected);
+    let card = scored.or_else(|| automatic().next()).or_else(rejected)?;
     let text = match (card.agatston, card.state) {
         (Some(score), FindingState::Confirmed) => format!("Agatston {score:.0} · confirmed"),
         (Some(score), FindingState::Provisional) => {
             format!("Agatston {score:.0} · automatic, study may grow")
         }
+        (Some(_), FindingState::Rejected) => "calcium: rejected by a reader".into(),
         (Some(score), _) => format!("Agatston {score:.0} · automatic, unreviewed"),
         (None, FindingState::Failed) => "analysis failed".into(),
         (None, _) => "calcium: does not apply".into(),

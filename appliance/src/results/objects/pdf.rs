@@ -1,0 +1,243 @@
+//! The one-page report, as an Encapsulated PDF (PS3.3 A.45.1).
+//!
+//! It says whose study it is, what was measured, shows the slice with most of the score, lists the largest lesions,
+//! and says how it was measured and where that ends. Letters Helvetica lacks show as question marks; the patient's
+//! number stands beside the name for that reason.
+
+use dicom_dictionary_std::{tags, uids};
+
+use super::ObjectError;
+use super::dataset::{Code, DataSet};
+use super::page::{AMBER, BAND, INK, PAPER, Page, QUIET, RULE, TINT, Type, WIDTH_PT};
+use super::picture::slice as picture;
+use super::secondary_capture::telling_slice;
+use super::subject::{Subject, cut, program_sha256};
+use crate::store::finding::{FindingState, Lesion, Scope};
+use crate::store::own_objects::ResultKind;
+
+const LEFT: f32 = 42.0;
+const RIGHT: f32 = WIDTH_PT - 42.0;
+const PICTURE_PT: f32 = 232.0;
+/// More rows do not fit the page; the SR and the screen list every lesion.
+const ROWS_MAX: usize = 10;
+const ROW_PT: f32 = 13.5;
+
+pub(super) fn encapsulated(subject: &Subject<'_>) -> Result<DataSet, ObjectError> {
+    let finding = subject.finding;
+    let (state, number) = match finding.state {
+        FindingState::Confirmed => ("confirmed", 2),
+        _ => ("preliminary", 1),
+    };
+    let class = uids::ENCAPSULATED_PDF_STORAGE;
+    let mut set = subject.begin(class, ResultKind::EncapsulatedPdf, state, number);
+    set.set(tags::CONVERSION_TYPE, "WSD").set(tags::BURNED_IN_ANNOTATION, "YES");
+    set.empty(tags::ACQUISITION_DATE_TIME);
+    set.set(tags::DOCUMENT_TITLE, format!("Coronary calcium, {state}, not for diagnosis"));
+    let title = Code("122600", "DCM", "Cardiovascular Analysis Report");
+    set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, title);
+    let verified = finding.state == FindingState::Confirmed;
+    set.set(tags::VERIFICATION_FLAG, if verified { "VERIFIED" } else { "UNVERIFIED" });
+    let sources = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
+    set.sequence(tags::SOURCE_INSTANCE_SEQUENCE, sources.collect());
+    set.set(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, "application/pdf");
+    let document = document(subject)?;
+    let length = u32::try_from(document.len()).map_err(|_| ObjectError::TooLarge)?;
+    set.ul(tags::ENCAPSULATED_DOCUMENT_LENGTH, &[length]);
+    set.bytes(tags::ENCAPSULATED_DOCUMENT, document);
+    Ok(set)
+}
+
+fn document(subject: &Subject<'_>) -> Result<Vec<u8>, ObjectError> {
+    let mut page = Page::new();
+    heading(&mut page, subject);
+    patient(&mut page, subject);
+    numbers(&mut page, subject);
+    show(&mut page, subject)?;
+    let below = table(&mut page, &subject.finding.lesions);
+    explanations(&mut page, subject, below);
+    footer(&mut page, subject);
+    Ok(page.finish("Coronary calcium"))
+}
+
+fn heading(page: &mut Page, subject: &Subject<'_>) {
+    page.fill([0.0, 0.0], [WIDTH_PT, 54.0], BAND);
+    page.text("Coronary calcium", LEFT, 34.0, Type::new(19.0, true, PAPER));
+    page.text_to("Sidelight", RIGHT, 27.0, Type::new(11.0, true, PAPER));
+    let site = format!("{} / {}", subject.maker.site, subject.maker.device);
+    page.text_to(&site, RIGHT, 41.0, Type::new(8.0, false, RULE));
+    page.fill([0.0, 54.0], [WIDTH_PT, 24.0], AMBER);
+    let finding = subject.finding;
+    let label = format!("{} – not for diagnosis", finding.label);
+    page.text(&label, LEFT, 70.0, Type::new(10.0, true, INK));
+    if let (Some(reader), FindingState::Confirmed) = (&finding.reviewer, finding.state) {
+        let when = cut(finding.reviewed_at.as_deref().unwrap_or_default(), 10);
+        let words = format!("{} {when}", cut(reader, 40));
+        page.text_to(&words, RIGHT, 70.0, Type::new(9.0, false, INK));
+    }
+}
+
+fn patient(page: &mut Page, subject: &Subject<'_>) {
+    let about = &subject.facts.patient_study;
+    let name = about.patient_name.split('=').next().unwrap_or_default();
+    let parts: Vec<&str> = name.split('^').map(str::trim).filter(|part| !part.is_empty()).collect();
+    let born = [day(&about.birth_date), about.sex.clone()];
+    let born: Vec<String> = born.into_iter().filter(|text| !text.is_empty()).collect();
+    let series = [subject.facts.modality.as_str(), subject.facts.series_description.as_str()].join(" ");
+    let fields = [
+        ("Patient", parts.join(", ")),
+        ("Patient ID", about.patient_id.clone()),
+        ("Born, sex", born.join(", ")),
+        ("Study", format!("{} {}", day(&about.study_date), about.study_description)),
+        ("Accession", about.accession_number.clone()),
+        ("Series", series),
+    ];
+    let column = (RIGHT - LEFT) / 3.0;
+    for (place, (name, value)) in fields.iter().enumerate() {
+        let (x, y) = if place < 3 { (place, 98.0) } else { (place - 3, 128.0) };
+        #[expect(clippy::cast_precision_loss, reason = "0, 1 or 2")]
+        let x = LEFT + column * x as f32;
+        page.text(name, x, y, Type::new(7.5, false, QUIET));
+        let value = if value.trim().is_empty() { "–" } else { value.trim() };
+        page.text(&cut(value, 34), x, y + 12.0, Type::new(10.0, true, INK));
+    }
+    page.fill([LEFT, 152.0], [RIGHT - LEFT, 0.7], RULE);
+}
+
+/// `20261123` as `2026-11-23`; anything else as it is.
+fn day(text: &str) -> String {
+    if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]);
+    }
+    text.to_owned()
+}
+
+fn numbers(page: &mut Page, subject: &Subject<'_>) {
+    let finding = subject.finding;
+    let value = |name| finding.measurement(name).unwrap_or(0.0);
+    page.text("Agatston score", LEFT, 178.0, Type::new(10.0, false, QUIET));
+    page.text(&format!("{:.0}", value("Agatston score")), LEFT, 228.0, Type::new(52.0, true, INK));
+    let category = finding.category.as_ref().map(|category| {
+        let provisional = if category.provisional { " (provisional)" } else { "" };
+        format!("{}{provisional}", category.text)
+    });
+    let rows = [
+        ("Category", category.unwrap_or_else(|| "not given, see the limits below".into())),
+        ("Volume", format!("{:.1} mm³", value("Volume"))),
+        ("Lesions", format!("{:.0}", value("Lesions"))),
+        ("Exact score", format!("{:.2}", value("Agatston score"))),
+    ];
+    let mut y = 256.0;
+    for (name, value) in rows {
+        page.text(name, LEFT, y, Type::new(9.0, false, QUIET));
+        page.text(&value, LEFT + 74.0, y, Type::new(10.0, true, INK));
+        y += 17.0;
+    }
+    let mut y = y + 8.0;
+    for warning in &finding.warnings {
+        y = page.paragraph(&warning.text, [LEFT, y], 240.0, Type::new(8.5, true, [0.6, 0.3, 0.0])) + 3.0;
+    }
+}
+
+fn show(page: &mut Page, subject: &Subject<'_>) -> Result<(), ObjectError> {
+    let slice = telling_slice(subject);
+    let canvas = picture(subject, slice)?.around(&centers(subject));
+    #[expect(clippy::cast_precision_loss, reason = "picture sides are below 65536")]
+    let (width, height) = (canvas.width as f32, canvas.height as f32);
+    let scale = PICTURE_PT / width.max(height);
+    let size = [width * scale, height * scale];
+    page.picture(canvas, [RIGHT - size[0], 166.0], size);
+    let what = if subject.finding.lesions.is_empty() { "" } else { ": the largest part of the score" };
+    let words = format!("Slice {} of {}{what}", slice + 1, subject.stack.frames.len());
+    page.text_to(&words, RIGHT, 166.0 + size[1] + 11.0, Type::new(7.5, false, QUIET));
+    Ok(())
+}
+
+/// Where the lesions lie, in fractions of the image's width and height.
+fn centers(subject: &Subject<'_>) -> Vec<[f64; 2]> {
+    let (columns, rows) = (f64::from(subject.stack.columns), f64::from(subject.stack.rows));
+    let lesions = subject.finding.lesions.iter();
+    lesions.map(|lesion| [lesion.center_px[0] / columns, lesion.center_px[1] / rows]).collect()
+}
+
+/// The lesions with the largest scores. Returns where the next text may begin.
+fn table(page: &mut Page, lesions: &[Lesion]) -> f32 {
+    let ends = [LEFT + 42.0, LEFT + 150.0, LEFT + 262.0, LEFT + 386.0, RIGHT - 6.0];
+    let mut y = 430.0;
+    page.text("Lesions", LEFT, y, Type::new(11.0, true, INK));
+    y += 18.0;
+    for (name, end) in ["No.", "Slices", "Peak HU", "Volume mm³", "Agatston"].iter().zip(ends) {
+        page.text_to(name, end, y, Type::new(8.0, false, QUIET));
+    }
+    page.fill([LEFT, y + 4.0], [RIGHT - LEFT, 0.7], RULE);
+    for (place, lesion) in lesions.iter().take(ROWS_MAX).enumerate() {
+        y += ROW_PT;
+        if place % 2 == 1 {
+            page.fill([LEFT, y - 9.5], [RIGHT - LEFT, ROW_PT], TINT);
+        }
+        for (value, end) in row(lesion).iter().zip(ends) {
+            page.text_to(value, end, y, Type::new(9.0, false, INK));
+        }
+    }
+    let rest = match lesions.len() {
+        0 => Some("No lesion of at least 130 HU and 1 mm² was found in the region.".to_owned()),
+        count if count > ROWS_MAX => Some(format!("and {} smaller ones", count - ROWS_MAX)),
+        _ => None,
+    };
+    if let Some(words) = rest {
+        y += ROW_PT;
+        page.text(&words, LEFT + 6.0, y, Type::new(9.0, false, QUIET));
+    }
+    y + 24.0
+}
+
+fn row(lesion: &Lesion) -> [String; 5] {
+    let first = lesion.slices.iter().map(|part| part.slice + 1).min().unwrap_or(0);
+    let last = lesion.slices.iter().map(|part| part.slice + 1).max().unwrap_or(0);
+    let slices = if first == last { first.to_string() } else { format!("{first}–{last}") };
+    [
+        lesion.number.to_string(),
+        slices,
+        lesion.peak_hu.to_string(),
+        format!("{:.1}", lesion.volume_mm3),
+        format!("{:.1}", lesion.agatston),
+    ]
+}
+
+fn explanations(page: &mut Page, subject: &Subject<'_>, y: f32) {
+    let width = RIGHT - LEFT;
+    let (head, small) = (Type::new(9.5, true, INK), Type::new(8.0, false, INK));
+    page.text("How this was measured", LEFT, y, head);
+    let increment = subject.stack.geometry.as_ref().map_or(0.0, |geometry| geometry.slice_increment_mm);
+    let method = format!(
+        "Agatston 1990: in each slice, 8-connected pixels of at least 130 HU and together at least 1 mm², area times \
+         weight (1 to 4 from a peak of 130, 200, 300, 400 HU) times slice increment ({increment:.2} mm) over 3 mm. \
+         Volume: the same voxels, not interpolated. Lesions join slices for listing only."
+    );
+    let mut at = page.paragraph(&method, [LEFT, y + 12.0], width, small) + 5.0;
+    page.text("Where it looked, and limits", LEFT, at, head);
+    let rule = match &subject.finding.scope {
+        Scope::Automatic { rule } => rule.as_str(),
+        Scope::Region { .. } => "A region drawn by a reader.",
+    };
+    at = page.paragraph(rule, [LEFT, at + 12.0], width, small) + 2.0;
+    let limits = "Metal, stents, valves and the aorta inside the region may be counted. No mass, no vessel \
+                  assignment and no percentile are given. Every lesion must be looked at on the original images.";
+    page.paragraph(limits, [LEFT, at], width, small);
+}
+
+fn footer(page: &mut Page, subject: &Subject<'_>) {
+    page.fill([LEFT, 796.0], [RIGHT - LEFT, 0.7], RULE);
+    let small = Type::new(7.0, false, QUIET);
+    let finding = subject.finding;
+    let algorithm = &finding.algorithm;
+    let first = format!(
+        "{} {} on {}, computed {}",
+        algorithm.name, algorithm.version, algorithm.processor, finding.created_at
+    );
+    page.text(&cut(&first, 130), LEFT, 807.0, small);
+    let second = format!("Finding {}. Program SHA-256 {}", finding.id, program_sha256());
+    page.text(&cut(&second, 140), LEFT, 817.0, small);
+    let last =
+        format!("Sidelight {}. Not a diagnosis; for review by a qualified reader.", subject.maker.version);
+    page.text(&last, LEFT, 827.0, small);
+}

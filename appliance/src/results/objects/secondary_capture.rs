@@ -1,0 +1,160 @@
+//! Secondary Captures in true colour: one image for each slice with lesions.
+//!
+//! Single frames, not one multi-frame object: every PACS and viewer shows single-frame colour captures, many neither
+//! store nor page through the multi-frame class, and each image can name its own source slice. What it costs is a few
+//! more objects. A score of zero makes one image of the middle slice that says so.
+
+use dicom_dictionary_std::{tags, uids};
+
+use super::ObjectError;
+use super::dataset::{Code, DataSet};
+use super::picture::{AMBER, BIG, BOLD, Canvas, GREY, PANEL, PLAIN, WHITE, slice as picture};
+use super::subject::Subject;
+use crate::imaging::edge_letters;
+use crate::store::finding::{FindingState, Lesion};
+use crate::store::own_objects::ResultKind;
+
+/// A heart has 40 to 60 slices of 3 mm; thinner stacks show their highest-scoring slices only, and say so.
+const IMAGES_MAX: usize = 60;
+const PANEL_WIDTH_PX: usize = 288;
+const MARGIN_PX: usize = 14;
+
+/// Slices to draw, in the order of the stack, and how many there would have been.
+pub(super) fn slices(subject: &Subject<'_>) -> (Vec<u32>, usize) {
+    let mut scores = std::collections::BTreeMap::new();
+    for part in subject.finding.lesions.iter().flat_map(|lesion| &lesion.slices) {
+        *scores.entry(part.slice).or_insert(0.0) += part.agatston;
+    }
+    let mut ranked: Vec<(u32, f64)> = scores.into_iter().collect();
+    let all = ranked.len();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let mut slices: Vec<u32> = ranked.into_iter().take(IMAGES_MAX).map(|(slice, _)| slice).collect();
+    slices.sort_unstable();
+    if slices.is_empty() {
+        slices.push(u32::try_from(subject.stack.frames.len() / 2).unwrap_or(0));
+    }
+    (slices, all)
+}
+
+/// The slice that shows most of the score.
+pub(super) fn telling_slice(subject: &Subject<'_>) -> u32 {
+    let sum =
+        |slice: u32| -> f64 { on(&subject.finding.lesions, slice).map(|(_, part)| part.agatston).sum() };
+    let (slices, _) = slices(subject);
+    slices.into_iter().max_by(|a, b| sum(*a).total_cmp(&sum(*b))).unwrap_or(0)
+}
+
+pub(super) fn secondary_capture(
+    subject: &Subject<'_>,
+    slice: u32,
+    number: u32,
+    shown: (usize, usize),
+) -> Result<DataSet, ObjectError> {
+    let slice_picture = picture(subject, slice)?;
+    // The legend has some thirty lines.
+    let height = slice_picture.height.max(480);
+    let mut canvas = Canvas::new(slice_picture.width + PANEL_WIDTH_PX, height, PANEL);
+    canvas.paste(&slice_picture, 0);
+    legend(&mut canvas, subject, slice, slice_picture.width + MARGIN_PX, shown);
+    let part = format!("slice {slice}");
+    let class = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
+    let mut set = subject.begin(class, ResultKind::SecondaryCapture, &part, number);
+    set.set(tags::CONVERSION_TYPE, "WSD").set(tags::IMAGE_TYPE, "DERIVED\\SECONDARY");
+    set.set(tags::BURNED_IN_ANNOTATION, "YES").set(tags::LOSSY_IMAGE_COMPRESSION, "00");
+    set.empty(tags::LATERALITY).set(tags::PATIENT_ORIENTATION, orientation(subject));
+    set.set(tags::DERIVATION_DESCRIPTION, "Slice with candidate lesions outlined and a legend beside it");
+    set.set(tags::IMAGE_COMMENTS, format!("{}; not for diagnosis", subject.finding.label));
+    if let Some(source) = subject.frame(slice) {
+        let mut image = subject.image_item(source);
+        let purpose = Code("121322", "DCM", "Source image for image processing operation");
+        image.code(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, purpose);
+        set.sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image]);
+    }
+    let side = |pixels: usize| u16::try_from(pixels).map_err(|_| ObjectError::TooLarge);
+    set.us(tags::SAMPLES_PER_PIXEL, &[3]).set(tags::PHOTOMETRIC_INTERPRETATION, "RGB");
+    set.us(tags::PLANAR_CONFIGURATION, &[0]);
+    set.us(tags::ROWS, &[side(canvas.height)?]).us(tags::COLUMNS, &[side(canvas.width)?]);
+    set.us(tags::BITS_ALLOCATED, &[8]).us(tags::BITS_STORED, &[8]).us(tags::HIGH_BIT, &[7]);
+    set.us(tags::PIXEL_REPRESENTATION, &[0]);
+    set.bytes(tags::PIXEL_DATA, canvas.rgb);
+    Ok(set)
+}
+
+/// Directions of the rows and of the columns, as letters.
+fn orientation(subject: &Subject<'_>) -> String {
+    let letters = subject.stack.orientation.map(|orientation| edge_letters(&orientation));
+    letters.map_or_else(String::new, |[_, right, _, bottom]| format!("{right}\\{bottom}"))
+}
+
+fn on(lesions: &[Lesion], slice: u32) -> impl Iterator<Item = (u32, &crate::store::finding::LesionSlice)> {
+    let parts = lesions.iter().flat_map(|lesion| lesion.slices.iter().map(move |part| (lesion.number, part)));
+    parts.filter(move |(_, part)| part.slice == slice)
+}
+
+fn legend(canvas: &mut Canvas, subject: &Subject<'_>, slice: u32, x: usize, shown: (usize, usize)) {
+    let finding = subject.finding;
+    let mut pen = Pen { canvas, x, y: MARGIN_PX };
+    pen.line("Coronary calcium", BOLD, GREY, 22);
+    let score = finding.measurement("Agatston score").unwrap_or(0.0);
+    pen.line(&format!("Agatston {score:.0}"), BIG, WHITE, 26);
+    if let Some(category) = &finding.category {
+        let provisional = if category.provisional { " (provisional)" } else { "" };
+        pen.line(&format!("Category {}{provisional}", category.text), PLAIN, WHITE, 17);
+    }
+    if let Some(volume) = finding.measurement("Volume") {
+        pen.line(&format!("Volume {volume:.0} mm3"), PLAIN, WHITE, 17);
+    }
+    let lesions = finding.measurement("Lesions").unwrap_or(0.0);
+    pen.line(&format!("Lesions {lesions:.0}"), PLAIN, WHITE, 28);
+    let frames = subject.stack.frames.len();
+    pen.line(&format!("Slice {} of {frames}", slice + 1), BOLD, GREY, 18);
+    lesion_lines(&mut pen, finding.lesions.as_slice(), slice);
+    let (drawn, all) = shown;
+    if drawn < all {
+        pen.line(&format!("{drawn} of {all} slices with lesions"), PLAIN, GREY, 16);
+        pen.line("are shown, highest scores", PLAIN, GREY, 16);
+    }
+    let reviewed = finding.state == FindingState::Confirmed;
+    let who = if reviewed { "automatic, confirmed by a reader" } else { "automatic, unreviewed" };
+    pen.y = pen.canvas.height - 68;
+    pen.line(who, BOLD, AMBER, 17);
+    pen.line("not for diagnosis", BOLD, AMBER, 17);
+    pen.line(&format!("Sidelight {}", subject.maker.version), PLAIN, GREY, 17);
+}
+
+fn lesion_lines(pen: &mut Pen<'_>, lesions: &[Lesion], slice: u32) {
+    /// Below the heading there is room for this many.
+    const LINES_MAX: usize = 14;
+    let parts: Vec<_> = on(lesions, slice).collect();
+    if parts.is_empty() {
+        pen.line("no candidate lesion", PLAIN, WHITE, 16);
+        return;
+    }
+    pen.line("  no.  area mm2  peak HU  score", PLAIN, GREY, 16);
+    for (number, part) in parts.iter().take(LINES_MAX) {
+        let words = format!("{number:>5}{:>10.1}{:>9}{:>7.1}", part.area_mm2, part.peak_hu, part.agatston);
+        pen.line(&words, PLAIN, WHITE, 15);
+    }
+    if parts.len() > LINES_MAX {
+        pen.line(&format!("  and {} more", parts.len() - LINES_MAX), PLAIN, GREY, 15);
+    }
+}
+
+struct Pen<'a> {
+    canvas: &'a mut Canvas,
+    x: usize,
+    y: usize,
+}
+
+impl Pen<'_> {
+    fn line(
+        &mut self,
+        words: &str,
+        font: &embedded_graphics::mono_font::MonoFont<'static>,
+        color: embedded_graphics::pixelcolor::Rgb888,
+        advance: usize,
+    ) {
+        self.canvas.text(words, self.x, self.y, font, color);
+        self.y += advance;
+    }
+}

@@ -1,0 +1,188 @@
+//! Result objects of the box itself, filed among the study's instances without ever counting as an arrival.
+//!
+//! ```text
+//! data/studies/<study>/<own series>/<sop>-<hash>.own.dcm
+//! ```
+//!
+//! An own object is an ordinary instance of its study for whoever asks for instances (DICOMweb, forwarding). It does
+//! not reopen the study, does not change what a finding was computed from, and supersedes nothing. A rebuilt index
+//! knows it by its name. Its UIDs follow from the finding alone, so a step repeated after a crash makes the same
+//! object, and the first one filed stays.
+
+use std::fs::File;
+use std::io::Write as _;
+
+use sha2::{Digest, Sha256};
+
+use super::error::StoreError;
+use super::finding::FindingState;
+use super::index::{Tree, key, prefix};
+use super::records::{FindingCard, InstanceRecord, SeriesRecord};
+use super::{Admission, Arrived, Store, durable, hex, instance_key};
+use crate::clock::Timestamp;
+use crate::part10::{Header, InstanceFacts, read_facts};
+use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
+
+/// Ends the name of every own object's file.
+pub(super) const SUFFIX: &str = ".own";
+
+/// The kinds of objects a finding becomes, each in a series of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultKind {
+    StructuredReport,
+    Segmentation,
+    SecondaryCapture,
+    EncapsulatedPdf,
+}
+
+impl ResultKind {
+    pub const ALL: [Self; 4] =
+        [Self::StructuredReport, Self::Segmentation, Self::SecondaryCapture, Self::EncapsulatedPdf];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::StructuredReport => "sr",
+            Self::Segmentation => "seg",
+            Self::SecondaryCapture => "sc",
+            Self::EncapsulatedPdf => "pdf",
+        }
+    }
+
+    /// The series that holds a finding's objects of this kind.
+    pub fn series(self, finding_id: &str) -> SeriesUid {
+        SeriesUid::parse(&derived_uid(&["series", finding_id, self.name()])).expect("derived UIDs are legal")
+    }
+
+    /// One object: `part` tells several of a kind apart, such as states of a report or slices of a picture.
+    pub fn instance(self, finding_id: &str, part: &str) -> SopInstanceUid {
+        let uid = derived_uid(&["instance", finding_id, self.name(), part]);
+        SopInstanceUid::parse(&uid).expect("derived UIDs are legal")
+    }
+
+    /// The object that states a finding in this state.
+    pub fn stating(self, finding_id: &str, state: FindingState) -> SopInstanceUid {
+        self.instance(finding_id, &format!("{state:?}").to_lowercase())
+    }
+}
+
+/// A UID under 2.25 (PS3.5 B.2) from a hash: a version 8 UUID (RFC 9562) of SHA-256 over the parts.
+pub fn derived_uid(parts: &[&str]) -> String {
+    let digest = Sha256::digest(parts.join("\0").as_bytes());
+    let mut bytes: [u8; 16] = digest[..16].try_into().expect("SHA-256 has 32 bytes");
+    bytes[6] = bytes[6] & 0x0F | 0x80;
+    bytes[8] = bytes[8] & 0x3F | 0x80;
+    format!("2.25.{}", u128::from_be_bytes(bytes))
+}
+
+impl Store {
+    /// Files an object the box made. Durable when it returns; a second object of the same UID is dropped.
+    pub fn admit_own(
+        &self,
+        header: &Header,
+        data_set: &[u8],
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let path = self.incoming_path();
+        let head = header.to_bytes();
+        let mut file = File::create(&path).map_err(StoreError::file("create", &path))?;
+        file.write_all(&head)
+            .and_then(|()| file.write_all(data_set))
+            .and_then(|()| file.sync_all())
+            .map_err(StoreError::file("write", &path))?;
+        let facts = read_facts(&path)?;
+        if self.holds(&facts.study, &facts.series, &facts.sop_instance)? {
+            std::fs::remove_file(&path).map_err(StoreError::file("remove", &path))?;
+            return Ok(Admission::Duplicate);
+        }
+        let bytes = (head.len() + data_set.len()) as u64;
+        let arrived = Arrived { path, sha256: hex(&Sha256::digest(data_set)), bytes };
+        let folder = self.series_folder(&facts.study, &facts.series);
+        durable::create_folder(&folder)?;
+        let study = facts.study.clone();
+        let record = record(facts, &arrived, at);
+        durable::place(&arrived.path, &folder.join(record.file_name()))?;
+        self.index_own(&record)?;
+        self.inner.index.commit()?;
+        self.inner.live.changed(&study);
+        Ok(Admission::Stored)
+    }
+
+    /// Whether the store has an instance by this name in use.
+    pub fn holds(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        sop_instance: &SopInstanceUid,
+    ) -> Result<bool, StoreError> {
+        let prefix = prefix(&[study.as_str(), series.as_str(), sop_instance.as_str()]);
+        Ok(!self.inner.index.list::<InstanceRecord>(Tree::Instance, &prefix)?.is_empty())
+    }
+
+    /// Everything the box made of a finding.
+    pub fn own_objects(
+        &self,
+        study: &StudyUid,
+        finding_id: &str,
+    ) -> Result<Vec<(ResultKind, InstanceRecord)>, StoreError> {
+        let mut found = Vec::new();
+        for kind in ResultKind::ALL {
+            let records = self.instances(study, &kind.series(finding_id))?;
+            found.extend(records.into_iter().map(|record| (kind, record)));
+        }
+        Ok(found)
+    }
+
+    /// The finding an own object was made of; `None` for an object from elsewhere.
+    pub fn finding_behind(&self, record: &InstanceRecord) -> Result<Option<FindingCard>, StoreError> {
+        if !record.own {
+            return Ok(None);
+        }
+        let made = |card: &FindingCard| {
+            ResultKind::ALL.iter().any(|kind| kind.series(&card.id) == record.facts.series)
+        };
+        Ok(self.finding_cards(&record.facts.study)?.into_iter().find(made))
+    }
+
+    /// Indexes an own object found on disk.
+    pub(super) fn reindex_own(
+        &self,
+        facts: InstanceFacts,
+        arrived: &Arrived,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.index_own(&record(facts, arrived, at))
+    }
+
+    fn index_own(&self, record: &InstanceRecord) -> Result<(), StoreError> {
+        let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (index, facts) = (&self.inner.index, &record.facts);
+        let instance = instance_key(facts, &record.sha256);
+        if index.contains(Tree::Instance, &instance)? {
+            return Ok(());
+        }
+        let series = key(&[facts.study.as_str(), facts.series.as_str()]);
+        let mut counted = index.get(Tree::Series, &series)?.unwrap_or_else(|| SeriesRecord {
+            modality: facts.modality.clone(),
+            number: facts.series_number,
+            description: facts.series_description.clone(),
+            instances: 0,
+            frames: 0,
+            own: true,
+        });
+        counted.instances += 1;
+        counted.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
+        index.put(Tree::Series, &series, &counted)?;
+        index.put(Tree::Instance, &instance, record)
+    }
+}
+
+fn record(facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> InstanceRecord {
+    InstanceRecord {
+        facts,
+        sha256: arrived.sha256.clone(),
+        bytes: arrived.bytes,
+        admitted_at: at,
+        conflict: false,
+        own: true,
+    }
+}

@@ -1,0 +1,89 @@
+//! A reader's verdict on a finding: written into the finding's own file, durable before it counts.
+
+use super::Store;
+use super::error::StoreError;
+use super::finding::{Finding, FindingState};
+use crate::clock::Timestamp;
+use crate::uid::StudyUid;
+
+pub const CONFIRMED_LABEL: &str = "calcium, automatic, confirmed by a reader";
+pub const REJECTED_LABEL: &str = "candidate calcium, automatic, rejected by a reader";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Confirmed,
+    Rejected,
+}
+
+impl Verdict {
+    fn state(self) -> FindingState {
+        match self {
+            Self::Confirmed => FindingState::Confirmed,
+            Self::Rejected => FindingState::Rejected,
+        }
+    }
+}
+
+/// Why a verdict was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReviewError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("a finding that is {0} cannot be reviewed")]
+    NotReviewable(&'static str),
+    #[error("a region drawn by a reader is the reader's own measurement and needs no review")]
+    Drawn,
+}
+
+impl Store {
+    /// Takes a verdict. The same verdict of the same reader again changes nothing; a confirmed finding may still be
+    /// rejected, a rejected one stays rejected.
+    pub fn review_finding(
+        &self,
+        study: &StudyUid,
+        id: &str,
+        verdict: Verdict,
+        reader: &str,
+        at: Timestamp,
+    ) -> Result<Finding, ReviewError> {
+        let _reviewing = self.inner.reviewing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // By its card first: an id that is no finding's never becomes a path.
+        if !self.finding_cards(study)?.iter().any(|card| card.id == id) {
+            return Err(StoreError::Unknown("finding").into());
+        }
+        let mut finding = self.finding(study, id)?;
+        if finding.is_drawn() {
+            return Err(ReviewError::Drawn);
+        }
+        if finding.state == verdict.state() && finding.reviewer.as_deref() == Some(reader) {
+            return Ok(finding);
+        }
+        match (finding.state, verdict) {
+            (FindingState::Preliminary, _) | (FindingState::Confirmed, Verdict::Rejected) => {}
+            (state, _) => return Err(ReviewError::NotReviewable(word(state))),
+        }
+        finding.state = verdict.state();
+        finding.reviewer = Some(reader.to_owned());
+        finding.reviewed_at = Some(at.rfc3339());
+        let confirmed = verdict == Verdict::Confirmed;
+        finding.label = if confirmed { CONFIRMED_LABEL } else { REJECTED_LABEL }.into();
+        if let Some(category) = &mut finding.category {
+            category.provisional = !confirmed;
+        }
+        self.record_finding(&finding)?;
+        Ok(finding)
+    }
+}
+
+fn word(state: FindingState) -> &'static str {
+    match state {
+        FindingState::Provisional => "provisional, because the study may still grow,",
+        FindingState::Preliminary => "preliminary",
+        FindingState::Confirmed => "confirmed already",
+        FindingState::Rejected => "rejected already",
+        FindingState::Superseded => "superseded",
+        FindingState::Failed => "failed",
+        FindingState::NotApplicable => "not applicable",
+    }
+}

@@ -1,0 +1,113 @@
+"""Reads result objects the way a research group would, with highdicom and pydicom, and prints what they say as JSON.
+
+usage: read_results.py OBJECT...
+
+Nothing here knows how the box writes: score and volume come out of the SR's content tree, lesions out of the SEG's
+pixels by way of the source images each frame names.
+"""
+
+import json
+import sys
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from highdicom.sr.utils import find_content_items
+from highdicom.sr.enum import ValueTypeValues
+from pydicom.sr.coding import Code
+
+
+def named(dataset, code, kind, recursive=True):
+    """Content items of one concept."""
+    return find_content_items(dataset, name=code, value_type=kind, recursive=recursive)
+
+
+def value(item):
+    return float(item.MeasuredValueSequence[0].NumericValue)
+
+
+SCORE = Code("450360000", "SCT", "Coronary artery calcium score")
+VOLUME = Code("122660", "DCM", "Calcium Volume")
+CALCIUM = Code("122603", "DCM", "Calcium Scoring Analysis")
+LESION = Code("125007", "DCM", "Measurement Group")
+COMMENT = Code("121106", "DCM", "Comment")
+NUM, TEXT, CONTAINER = ValueTypeValues.NUM, ValueTypeValues.TEXT, ValueTypeValues.CONTAINER
+
+
+def report(path):
+    """What a structured report says."""
+    document = hd.sr.srread(path)
+    (calcium,) = named(document, CALCIUM, CONTAINER)
+    lesions = [
+        {
+            "agatston": value(named(lesion, SCORE, NUM, recursive=False)[0]),
+            "volume": value(named(lesion, VOLUME, NUM, recursive=False)[0]),
+        }
+        for lesion in named(calcium, LESION, CONTAINER, recursive=False)
+    ]
+    observers = document.get("VerifyingObserverSequence", [])
+    predecessors = document.get("PredecessorDocumentsSequence", [])
+    return {
+        "kind": "SR",
+        "sop": document.SOPInstanceUID,
+        "completion": document.CompletionFlag,
+        "verification": document.VerificationFlag,
+        "verified_by": [str(observer.VerifyingObserverName) for observer in observers],
+        "predecessors": [
+            instance.ReferencedSOPInstanceUID
+            for study in predecessors
+            for series in study.ReferencedSeriesSequence
+            for instance in series.ReferencedSOPSequence
+        ],
+        "agatston": value(named(calcium, SCORE, NUM, recursive=False)[0]),
+        "volume": value(named(calcium, VOLUME, NUM, recursive=False)[0]),
+        "comments": [item.TextValue for item in named(calcium, COMMENT, TEXT, recursive=False)],
+        "lesions": lesions,
+    }
+
+
+def segmentation(path):
+    """Each segment's pixels as runs [row, first column, length] by source image."""
+    segments = hd.seg.segread(path)
+    sources = [uid for (_, _, uid) in segments.get_source_image_uids()]
+    found = {}
+    for number in segments.segment_numbers:
+        pixels = segments.get_pixels_by_source_instance(
+            sources, segment_numbers=[number], assert_missing_frames_are_empty=True
+        )
+        by_image = {uid: runs(plane) for uid, plane in zip(sources, pixels[..., 0]) if plane.any()}
+        found[int(number)] = by_image
+    return {"kind": "SEG", "sop": segments.SOPInstanceUID, "segments": found}
+
+
+def runs(plane):
+    """Runs of set pixels, row by row."""
+    found = []
+    for row in np.flatnonzero(plane.any(axis=1)):
+        edges = np.flatnonzero(np.diff(np.concatenate(([0], plane[row] > 0, [0]))))
+        found += [[int(row), int(a), int(b - a)] for a, b in zip(edges[::2], edges[1::2])]
+    return found
+
+
+def other(path):
+    """Pictures and pages: what pydicom makes of them."""
+    dataset = pydicom.dcmread(path)
+    said = {"kind": dataset.Modality, "sop": dataset.SOPInstanceUID, "burned_in": dataset.BurnedInAnnotation}
+    if "PixelData" in dataset:
+        said["shape"] = list(dataset.pixel_array.shape)
+    if "EncapsulatedDocument" in dataset:
+        said["document_begins"] = dataset.EncapsulatedDocument[:5].decode("ascii")
+    return said
+
+
+def read(path):
+    dataset = pydicom.dcmread(path, stop_before_pixels=True)
+    pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
+    said = {"SR": report, "SEG": segmentation}.get(dataset.Modality, other)(path)
+    said["patient"] = str(dataset.PatientName)
+    said["study"] = dataset.StudyInstanceUID
+    said["path"] = path
+    return said
+
+
+print(json.dumps([read(path) for path in sys.argv[1:]]))
