@@ -26,6 +26,11 @@ def value(item):
     return float(item.MeasuredValueSequence[0].NumericValue)
 
 
+def only(items):
+    assert len(items) <= 1, "a number stands twice"
+    return value(items[0]) if items else None
+
+
 SCORE = Code("450360000", "SCT", "Coronary artery calcium score")
 VOLUME = Code("122660", "DCM", "Calcium Volume")
 CALCIUM = Code("122603", "DCM", "Calcium Scoring Analysis")
@@ -59,8 +64,9 @@ def report(path):
             for series in study.ReferencedSeriesSequence
             for instance in series.ReferencedSOPSequence
         ],
-        "agatston": value(named(calcium, SCORE, NUM, recursive=False)[0]),
-        "volume": value(named(calcium, VOLUME, NUM, recursive=False)[0]),
+        # A report that takes another one back has no numbers.
+        "agatston": only(named(calcium, SCORE, NUM, recursive=False)),
+        "volume": only(named(calcium, VOLUME, NUM, recursive=False)),
         "comments": [item.TextValue for item in named(calcium, COMMENT, TEXT, recursive=False)],
         "lesions": lesions,
     }

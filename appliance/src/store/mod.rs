@@ -268,12 +268,17 @@ impl Store {
             return Ok(Admission::Duplicate);
         }
         let same_uid = prefix(&[facts.study.as_str(), facts.series.as_str(), facts.sop_instance.as_str()]);
-        let conflict = !index.list::<InstanceRecord>(Tree::Instance, &same_uid)?.is_empty();
-        self.count_study(&facts, conflict, at)?;
-        if !conflict {
-            self.count_series(&facts)?;
+        let same_uid = index.list::<InstanceRecord>(Tree::Instance, &same_uid)?;
+        let conflict = !same_uid.is_empty();
+        // A result of ours that an archive changed and sent back is no news of the patient: counting it would
+        // supersede the finding it came from, and that result would come back, too.
+        if !same_uid.iter().any(|(_, record)| record.own) {
+            self.count_study(&facts, conflict, at)?;
+            if !conflict {
+                self.count_series(&facts)?;
+            }
+            index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
         }
-        index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
         let record = InstanceRecord {
             facts,
             sha256: arrived.sha256.clone(),

@@ -15,7 +15,7 @@ use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
 use super::shapes::{Problem, ReviewRequest};
-use crate::store::finding::Finding;
+use crate::store::finding::{Finding, FindingState};
 use crate::store::own_objects::ResultKind;
 use crate::store::reviews::ReviewError;
 use crate::store::{Store, StoreError};
@@ -56,7 +56,7 @@ fn audited(reviewed: &Finding) {
     tracing::info!(state = ?reviewed.state, "a reader reviewed a finding");
 }
 
-/// The one-page report of a finding as it stands.
+/// The one-page report of a preliminary or confirmed finding; one that was taken back has none.
 #[utoipa::path(
     get,
     path = "/api/studies/{study}/findings/{finding}/report.pdf",
@@ -76,7 +76,11 @@ pub(super) async fn report(
 
 /// Instance numbers grow with the states, so the highest is the one that holds.
 fn newest_report(store: &Store, study: &StudyUid, finding: &str) -> Result<Option<Vec<u8>>, StoreError> {
-    store.study(study)?;
+    let cards = store.finding_cards(study)?;
+    let holds = |state| matches!(state, FindingState::Preliminary | FindingState::Confirmed);
+    if !cards.iter().any(|card| card.id == finding && holds(card.state)) {
+        return Ok(None);
+    }
     let objects = store.own_objects(study, finding)?;
     let reports = objects.into_iter().filter(|(kind, _)| *kind == ResultKind::EncapsulatedPdf);
     let newest = reports.map(|(_, record)| record).max_by_key(|record| record.facts.instance_number);

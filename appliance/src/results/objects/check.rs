@@ -4,6 +4,8 @@
 //! a value, type 2 present. It checks what we could get wrong, not what a foreign object might be; validators that
 //! know the whole standard run in the tests.
 
+use std::collections::BTreeSet;
+
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_core::value::Value;
 use dicom_core::{Tag, VR};
@@ -12,7 +14,7 @@ use dicom_object::InMemDicomObject;
 
 use super::dataset::DataSet;
 use crate::store::{Store, StoreError};
-use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
+use crate::uid::{SopInstanceUid, StudyUid};
 
 /// What an object may not leave with. Names attributes, never values.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +33,6 @@ pub(in crate::results) enum Unfit {
     PixelLength,
     #[error("no rules for objects of this class")]
     Class,
-    #[error(transparent)]
-    Store(#[from] StoreError),
 }
 
 /// Required with a value in every object.
@@ -108,7 +108,7 @@ const PDF: &[Tag] = &[
     tags::SOURCE_INSTANCE_SEQUENCE,
 ];
 
-pub(super) fn check(store: &Store, set: &DataSet) -> Result<(), Unfit> {
+pub(super) fn check(known: &Known, set: &DataSet) -> Result<(), Unfit> {
     let object = set.object();
     let class = set.text_of(tags::SOP_CLASS_UID);
     let required = match class.as_str() {
@@ -135,7 +135,7 @@ pub(super) fn check(store: &Store, set: &DataSet) -> Result<(), Unfit> {
     let mut referenced = Vec::new();
     walk(object, &mut referenced)?;
     pixels(object)?;
-    exist(store, object, &referenced)
+    if referenced.iter().all(|uid| known.0.contains(uid)) { Ok(()) } else { Err(Unfit::Dangling) }
 }
 
 /// Every element of every level: UIDs legal, texts no longer than allowed (PS3.5 6.2).
@@ -183,19 +183,23 @@ fn pixels(object: &InMemDicomObject) -> Result<(), Unfit> {
     if expected.is_some() && expected == found { Ok(()) } else { Err(Unfit::PixelLength) }
 }
 
-/// Everything referenced is an instance of this study: a source image or an object filed before.
-fn exist(store: &Store, object: &InMemDicomObject, referenced: &[String]) -> Result<(), Unfit> {
-    let study =
-        object.element(tags::STUDY_INSTANCE_UID).ok().and_then(|e| Some(e.to_str().ok()?.into_owned()));
-    let study =
-        StudyUid::parse(&study.unwrap_or_default()).map_err(|_| Unfit::NotAUid("StudyInstanceUID"))?;
-    let mut known = std::collections::BTreeSet::new();
-    let series: Vec<SeriesUid> = store.series(&study)?.into_iter().map(|(uid, _)| uid).collect();
-    for series in series {
-        let instances = store.instances(&study, &series)?;
-        known.extend(instances.into_iter().map(|record| record.facts.sop_instance.as_str().to_owned()));
+/// The instances of a study, by SOP Instance UID: read once for all objects of a finding.
+#[derive(Debug, Default)]
+pub(super) struct Known(BTreeSet<String>);
+
+impl Known {
+    pub(super) fn of(store: &Store, study: &StudyUid) -> Result<Self, StoreError> {
+        let mut known = BTreeSet::new();
+        for (series, _) in store.series(study)? {
+            let instances = store.instances(study, &series)?;
+            known.extend(instances.into_iter().map(|record| record.facts.sop_instance.as_str().to_owned()));
+        }
+        Ok(Self(known))
     }
-    if referenced.iter().all(|uid| known.contains(uid)) { Ok(()) } else { Err(Unfit::Dangling) }
+
+    pub(super) fn add(&mut self, set: &DataSet) {
+        self.0.insert(set.text_of(tags::SOP_INSTANCE_UID));
+    }
 }
 
 fn name(tag: Tag) -> &'static str {

@@ -21,6 +21,7 @@ mod sr;
 mod sr_items;
 mod subject;
 
+use check::Known;
 use dataset::DataSet;
 pub use subject::Maker;
 use subject::Subject;
@@ -79,7 +80,7 @@ pub(super) fn owed(store: &Store, study: &StudyUid, card: &FindingCard) -> Resul
     }
 }
 
-/// Makes, checks and files what a finding in its present state becomes. Returns how many objects were new.
+/// Makes, checks and files what a finding in its present state becomes. Returns how many objects it filed.
 pub(super) fn make(
     store: &Store,
     finding: &Finding,
@@ -87,51 +88,63 @@ pub(super) fn make(
     now: Timestamp,
 ) -> Result<usize, ObjectError> {
     let subject = Subject::read(store, finding, maker, &now.rfc3339())?;
-    let mut filed = 0;
-    if matches!(finding.state, FindingState::Preliminary | FindingState::Confirmed) {
-        filed += pictures(store, &subject, now)?;
-    }
+    let known = Known::of(store, &finding.study_uid)?;
+    let mut bench = Bench { store, subject, known, now, filed: 0 };
     let segmentation = ResultKind::Segmentation.instance(&finding.id, "1");
-    let series = ResultKind::Segmentation.series(&finding.id);
-    let drawn = store.holds(&finding.study_uid, &series, &segmentation)?;
-    let basis = sr::Basis {
-        segmentation: drawn.then(|| segmentation.as_str().to_owned()),
+    let mut basis = sr::Basis {
+        segmentation: None,
         predecessor: predecessor(store, &finding.study_uid, &finding.id, finding.state)?,
     };
-    file(store, &sr::report(&subject, &basis), now)?;
-    Ok(filed + 1)
+    if matches!(finding.state, FindingState::Preliminary | FindingState::Confirmed) {
+        bench.pictures()?;
+        let drawn = bench.holds(ResultKind::Segmentation, "1")?;
+        basis.segmentation = drawn.then(|| segmentation.as_str().to_owned());
+    }
+    bench.file(&sr::report(&bench.subject, &basis))?;
+    Ok(bench.filed)
 }
 
-/// Everything but the report. Pictures and lesions are made once, the page once for each state it can show.
-fn pictures(store: &Store, subject: &Subject<'_>, now: Timestamp) -> Result<usize, ObjectError> {
-    let finding = subject.finding;
-    let there = |kind: ResultKind, part: &str| {
-        store.holds(&finding.study_uid, &kind.series(&finding.id), &kind.instance(&finding.id, part))
-    };
-    let mut filed = 0;
-    if !there(ResultKind::Segmentation, "1")?
-        && let Some(set) = segmentation::segmentation(subject)
-    {
-        file(store, &set, now)?;
-        filed += 1;
-    }
-    let (slices, all) = secondary_capture::slices(subject);
-    for (slice, number) in slices.iter().zip(1..) {
-        if !there(ResultKind::SecondaryCapture, &format!("slice {slice}"))? {
-            let shown = (slices.len(), all.max(slices.len()));
-            file(store, &secondary_capture::secondary_capture(subject, *slice, number, shown)?, now)?;
-            filed += 1;
+/// Where one finding's objects are made.
+struct Bench<'a> {
+    store: &'a Store,
+    subject: Subject<'a>,
+    known: Known,
+    now: Timestamp,
+    filed: usize,
+}
+
+impl Bench<'_> {
+    /// Everything but the report. Pictures and lesions are made once, the page once for each state it can show.
+    fn pictures(&mut self) -> Result<(), ObjectError> {
+        if !self.holds(ResultKind::Segmentation, "1")?
+            && let Some(set) = segmentation::segmentation(&self.subject)
+        {
+            self.file(&set)?;
         }
+        let (slices, all) = secondary_capture::slices(&self.subject);
+        let shown = (slices.len(), all.max(slices.len()));
+        for (slice, number) in slices.into_iter().zip(1..) {
+            if !self.holds(ResultKind::SecondaryCapture, &format!("slice {slice}"))? {
+                let set = secondary_capture::secondary_capture(&self.subject, slice, number, shown)?;
+                self.file(&set)?;
+            }
+        }
+        self.file(&pdf::encapsulated(&self.subject)?)
     }
-    file(store, &pdf::encapsulated(subject)?, now)?;
-    Ok(filed + 1)
-}
 
-fn file(store: &Store, set: &DataSet, now: Timestamp) -> Result<(), ObjectError> {
-    check::check(store, set)?;
-    let (header, bytes) = set.encode().map_err(Box::new)?;
-    store.admit_own(&header, &bytes, now)?;
-    Ok(())
+    fn holds(&self, kind: ResultKind, part: &str) -> Result<bool, StoreError> {
+        let (study, id) = (&self.subject.finding.study_uid, &self.subject.finding.id);
+        self.store.holds(study, &kind.series(id), &kind.instance(id, part))
+    }
+
+    fn file(&mut self, set: &DataSet) -> Result<(), ObjectError> {
+        check::check(&self.known, set)?;
+        let (header, bytes) = set.encode().map_err(Box::new)?;
+        self.store.admit_own(&header, &bytes, self.now)?;
+        self.known.add(set);
+        self.filed += 1;
+        Ok(())
+    }
 }
 
 /// The last report that a new one takes the place of.

@@ -1,7 +1,8 @@
 //! The Comprehensive SR: content in the manner of TID 3900 (report), 3905 (calcium scoring) and 4019 (algorithm).
 //!
 //! No template is claimed in the object: rows a reader must fill (history, procedure) are not there. The scored
-//! numbers come with their method, threshold and unit; each lesion names the slices it lies on and its segment.
+//! numbers come with their method, threshold and unit; each lesion names the slices it lies on and its segment. A
+//! report of a rejected or superseded finding says so, names the report it takes back, and carries no number.
 
 use dicom_dictionary_std::{tags, uids};
 
@@ -143,6 +144,10 @@ fn calcium(subject: &Subject<'_>, basis: &Basis) -> Node {
     let finding = subject.finding;
     let mut nodes = algorithm(subject);
     nodes.extend(statements(finding).into_iter().map(|words| text(Relation::Contains, COMMENT, words)));
+    if withdrawn(finding.state) {
+        // Whoever reads numbers by machine must find none in a report that takes them back.
+        return container(Relation::Contains, CALCIUM, nodes);
+    }
     // The threshold and weights are Agatston's own (kernels, Protocol::AGATSTON); no other is offered.
     nodes.push(number(THRESHOLD, 130.0, HOUNSFIELD, Vec::new()));
     let method = |method| vec![code(Relation::Concept, METHOD, method)];
@@ -154,6 +159,10 @@ fn calcium(subject: &Subject<'_>, basis: &Basis) -> Node {
     }
     nodes.extend(finding.lesions.iter().map(|found| lesion(subject, basis, found)));
     container(Relation::Contains, CALCIUM, nodes)
+}
+
+fn withdrawn(state: FindingState) -> bool {
+    matches!(state, FindingState::Rejected | FindingState::Superseded)
 }
 
 /// TID 4019.
@@ -172,10 +181,12 @@ pub(super) fn statements(finding: &Finding) -> Vec<String> {
     let mut said = vec![finding.label.clone()];
     match finding.state {
         FindingState::Confirmed => said.push("A reader has confirmed this result.".into()),
-        FindingState::Rejected => said.push("REJECTED by a reader: do not use these numbers.".into()),
+        FindingState::Rejected => {
+            said.push("REJECTED by a reader: do not use the numbers of the report before.".into())
+        }
         FindingState::Superseded => {
             let reason = finding.superseded_reason.as_deref().unwrap_or("a newer result took its place");
-            said.push(format!("SUPERSEDED: do not use these numbers. {reason}"));
+            said.push(format!("SUPERSEDED: do not use the numbers of the report before. {reason}"));
         }
         _ => said.push("Computed without a person and not reviewed; not for diagnosis.".into()),
     }

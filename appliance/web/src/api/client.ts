@@ -1,6 +1,6 @@
 // Talks to the box. Every failure becomes an ApiError whose message a person can act on.
 // Deliberately does not retry: each caller knows whether trying again makes sense.
-import type { BoxFacts, Finding, Shape, StudyDetail, StudySummary } from "./types";
+import type { BoxFacts, Finding, Shape, StudyDetail, StudySummary, Verdict } from "./types";
 
 /** What the caller can do about it: sign in again, wait, try again, or give up. */
 export type ApiErrorKind = "unreachable" | "signed_out" | "not_found" | "refused" | "box_failed";
@@ -122,6 +122,17 @@ export async function fetchBox(): Promise<BoxFacts> {
 export async function postRegion(uid: string, series_uid: string, shape: Shape): Promise<string> {
   const answer = await json<{ finding_id: string }>(`${studyPath(uid)}/regions`, post({ series_uid, shape }));
   return answer.finding_id;
+}
+
+const findingPath = (uid: string, id: string): string => `${studyPath(uid)}/findings/${encodeURIComponent(id)}`;
+
+export async function postReview(uid: string, id: string, verdict: Verdict, reader: string): Promise<Finding> {
+  return json<Finding>(`${findingPath(uid, id)}/review`, post({ verdict, reader }));
+}
+
+/** The one-page report of a result that stands; the box makes it shortly after the result. */
+export function reportPath(uid: string, id: string): string {
+  return `${findingPath(uid, id)}/report.pdf`;
 }
 
 /** Raw little-endian int16 values of one frame of the stack with this digest. Rejects when the stack changed or the length is not rows * columns. */

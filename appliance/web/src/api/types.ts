@@ -18,6 +18,7 @@ export type StudyDetail = StudySummary & { series: SeriesSummary[] };
 export type Stack = Whole<Schemas["StackShape"]>;
 export type EdgeLetters = Schemas["EdgeLetters"];
 export type FindingState = Schemas["FindingState"];
+export type Verdict = Schemas["Verdict"];
 export type Measurement = Schemas["Measurement"];
 export type BoxFacts = Whole<Schemas["BoxState"]>;
 

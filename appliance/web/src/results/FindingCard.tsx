@@ -2,6 +2,7 @@ import type { Finding, Measurement, Shape } from "../api/types";
 import { Icon } from "../shell/Icon";
 import * as words from "../state/words";
 import { LesionTable } from "./LesionTable";
+import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
 
 interface CardProps {
@@ -15,13 +16,14 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
   const score = words.scoreOf(finding);
   const region = finding.scope.kind === "region";
   return (
-    <article class={chosen ? "finding chosen" : "finding"} aria-label={finding.title}>
+    <article class={chosen ? "finding chosen" : "finding"} data-state={finding.state} aria-label={finding.title}>
       <header>
         <h2>{region ? "Agatston in drawn region" : finding.title}</h2>
         <StateBadge state={finding.state} />
       </header>
       {score !== null && <Score finding={finding} score={score} lead={!region} />}
       <StateLine finding={finding} />
+      <Review finding={finding} />
       <Measurements finding={finding} />
       {finding.warnings.map((warning) => (
         <p key={warning.code} class="caution"><Icon name="warning" /> <span>{warning.text}</span></p>
