@@ -38,6 +38,7 @@ test: packages-test rust-test
 	@$(STEP) reset
 	@$(MAKE) lint
 	@$(STEP) 'tests of the reading station' $(NODE) npm --prefix $(WEB) test
+	@$(STEP) 'readers of result objects (highdicom, pydicom)' $(SETUP)/dicom-readers.sh -c 'import highdicom, pydicom'
 	@$(STEP) 'build the binaries the scenarios start' $(CARGO) build --workspace --bins
 	@# --workspace: with one package alone cargo unites other features and builds half of the dependencies again.
 	@$(STEP) 'benches, each once as a test' $(CARGO) test --workspace --bench '*'

@@ -24,6 +24,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rumqttc", &["appliance/src/outbox/"]),
     ("axum", &["appliance/src/viewer/"]),
     ("systemd", &["appliance/src/service.rs"]),
+    ("pdf_writer", &["appliance/src/results/objects/"]),
+    ("embedded_graphics", &["appliance/src/results/objects/"]),
 ];
 
 /// The rooms of the appliance. They meet in the store; only wiring.rs sees them all.

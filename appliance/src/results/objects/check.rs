@@ -205,3 +205,84 @@ impl Known {
 fn name(tag: Tag) -> &'static str {
     StandardDataDictionary.by_tag(tag).map_or("an attribute", |entry| entry.alias())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A capture with everything it needs but one attribute.
+    fn capture(without: Tag, image: &str) -> DataSet {
+        let mut set = DataSet::new();
+        let mut item = DataSet::new();
+        item.set(tags::REFERENCED_SOP_INSTANCE_UID, image);
+        for tag in ALWAYS.iter().chain(PRESENT).chain(CAPTURE).filter(|tag| **tag != without) {
+            match *tag {
+                tags::SOP_CLASS_UID => set.set(*tag, uids::SECONDARY_CAPTURE_IMAGE_STORAGE),
+                tags::ROWS | tags::COLUMNS => set.us(*tag, &[2]),
+                tags::PLANAR_CONFIGURATION => set.us(*tag, &[0]),
+                tags::PIXEL_DATA => set.bytes(*tag, vec![0; 12]),
+                tags::SOURCE_IMAGE_SEQUENCE | tags::CONTRIBUTING_EQUIPMENT_SEQUENCE => {
+                    set.sequence(*tag, vec![item.clone()])
+                }
+                _ => set.set(*tag, "1"),
+            };
+        }
+        set.us(tags::SAMPLES_PER_PIXEL, &[3]).us(tags::BITS_ALLOCATED, &[8]);
+        set
+    }
+
+    fn known() -> Known {
+        Known(BTreeSet::from(["1.2.3".to_owned()]))
+    }
+
+    #[test]
+    fn a_whole_object_passes_and_none_passes_without_any_one_of_its_attributes() {
+        check(&known(), &capture(tags::PATIENT_COMMENTS, "1.2.3")).unwrap();
+        for tag in ALWAYS.iter().chain(PRESENT).chain(CAPTURE) {
+            let refused = check(&known(), &capture(*tag, "1.2.3"));
+            assert!(refused.is_err(), "{} is not missed", name(*tag));
+        }
+    }
+
+    #[test]
+    fn what_is_empty_too_long_no_uid_or_points_nowhere_is_named() {
+        let whole = || capture(tags::PATIENT_COMMENTS, "1.2.3");
+        let refused = |change: &dyn Fn(&mut DataSet)| {
+            let mut set = whole();
+            change(&mut set);
+            check(&known(), &set).unwrap_err().to_string()
+        };
+        assert!(
+            refused(&|set| {
+                set.set(tags::MODALITY, "");
+            })
+            .contains("Modality has no value")
+        );
+        assert!(
+            refused(&|set| {
+                set.set(tags::STUDY_ID, "seventeen letters");
+            })
+            .contains("StudyID is longer")
+        );
+        assert!(
+            refused(&|set| {
+                set.set(tags::SERIES_INSTANCE_UID, "1..2");
+            })
+            .contains("not a UID")
+        );
+        assert!(
+            refused(&|set| {
+                set.us(tags::ROWS, &[3]);
+            })
+            .contains("pixel data")
+        );
+        assert!(
+            refused(&|set| {
+                set.set(tags::SOP_CLASS_UID, "1.2");
+            })
+            .contains("class")
+        );
+        let dangling = check(&known(), &capture(tags::PATIENT_COMMENTS, "1.2.4"));
+        assert!(matches!(dangling, Err(Unfit::Dangling)), "{dangling:?}");
+    }
+}
