@@ -1,6 +1,8 @@
 //! A preliminary finding becomes DICOM objects that foreign validators accept and foreign readers read back to the
 //! very numbers and pixels of the finding; filing them is no arrival.
 
+#![expect(clippy::unwrap_used, reason = "every function here runs inside a test")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

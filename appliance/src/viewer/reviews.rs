@@ -89,7 +89,7 @@ fn newest_report(store: &Store, study: &StudyUid, finding: &str) -> Result<Optio
     let length =
         object.element(tags::ENCAPSULATED_DOCUMENT_LENGTH).ok().and_then(|e| e.to_int::<usize>().ok());
     let Ok(document) = object.element(tags::ENCAPSULATED_DOCUMENT) else { return Ok(None) };
-    let mut bytes = document.to_bytes().map(|bytes| bytes.into_owned()).unwrap_or_default();
+    let mut bytes = document.to_bytes().map(std::borrow::Cow::into_owned).unwrap_or_default();
     bytes.truncate(length.unwrap_or(bytes.len()));
     Ok(Some(bytes))
 }

@@ -102,7 +102,7 @@ impl DataSet {
     }
 
     /// The whole object: our header, and the data set in explicit VR little endian.
-    pub(super) fn encode(&self) -> Result<(Header, Vec<u8>), dicom_object::WriteError> {
+    pub(super) fn encode(&self) -> Result<(Header, Vec<u8>), Box<dicom_object::WriteError>> {
         let header = Header {
             sop_class: self.text_of(tags::SOP_CLASS_UID),
             sop_instance: self.text_of(tags::SOP_INSTANCE_UID),
@@ -111,7 +111,7 @@ impl DataSet {
         };
         let mut bytes = Vec::new();
         let (syntax, text) = (EXPLICIT_VR_LITTLE_ENDIAN.erased(), SpecificCharacterSet::ISO_IR_192);
-        self.0.write_dataset_with_ts_cs(&mut bytes, &syntax, text)?;
+        self.0.write_dataset_with_ts_cs(&mut bytes, &syntax, text).map_err(Box::new)?;
         Ok((header, bytes))
     }
 

@@ -139,7 +139,7 @@ impl Bench<'_> {
 
     fn file(&mut self, set: &DataSet) -> Result<(), ObjectError> {
         check::check(&self.known, set)?;
-        let (header, bytes) = set.encode().map_err(Box::new)?;
+        let (header, bytes) = set.encode()?;
         self.store.admit_own(&header, &bytes, self.now)?;
         self.known.add(set);
         self.filed += 1;

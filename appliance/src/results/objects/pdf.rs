@@ -140,7 +140,8 @@ fn numbers(page: &mut Page, subject: &Subject<'_>) {
 
 fn show(page: &mut Page, subject: &Subject<'_>) -> Result<(), ObjectError> {
     let slice = telling_slice(subject);
-    let canvas = picture(subject, slice)?.around(&centers(subject));
+    let mut canvas = picture(subject, slice)?.around(&centers(subject));
+    canvas.edges(subject.stack.orientation);
     #[expect(clippy::cast_precision_loss, reason = "picture sides are below 65536")]
     let (width, height) = (canvas.width as f32, canvas.height as f32);
     let scale = PICTURE_PT / width.max(height);

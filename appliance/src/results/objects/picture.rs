@@ -92,6 +92,18 @@ impl Canvas {
         Self { width: side, height: side, rgb }
     }
 
+    /// Writes which side of the patient each edge is.
+    pub(super) fn edges(&mut self, orientation: Option<[f64; 6]>) {
+        let Some(orientation) = orientation else { return };
+        let [left, right, top, bottom] = edge_letters(&orientation);
+        let (width, height) = (self.width, self.height);
+        let wide = |words: &str| words.len() * 8;
+        self.text(&left, 6, height / 2 - 7, BOLD, GREY);
+        self.text(&right, width.saturating_sub(wide(&right) + 6), height / 2 - 7, BOLD, GREY);
+        self.text(&top, (width - wide(&top)) / 2, 4, BOLD, GREY);
+        self.text(&bottom, (width - wide(&bottom)) / 2, height.saturating_sub(17), BOLD, GREY);
+    }
+
     /// One line of text, its upper left corner at (x, y).
     pub(super) fn text(&mut self, words: &str, x: usize, y: usize, font: &MonoFont<'static>, color: Rgb888) {
         let place = |value: usize| i32::try_from(value).unwrap_or(i32::MAX);
@@ -141,7 +153,6 @@ pub(super) fn slice(subject: &Subject<'_>, slice: u32) -> Result<Canvas, ObjectE
     for lesion in &subject.finding.lesions {
         labels.extend(outline(&mut canvas, lesion, slice, factor, columns));
     }
-    edges(&mut canvas, subject);
     // Numbers last, so that no outline crosses one.
     for (number, x, y) in labels {
         let words = number.to_string();
@@ -149,18 +160,6 @@ pub(super) fn slice(subject: &Subject<'_>, slice: u32) -> Result<Canvas, ObjectE
         canvas.text(&words, x, y, BOLD, AMBER);
     }
     Ok(canvas)
-}
-
-/// Which side of the patient each edge is.
-fn edges(canvas: &mut Canvas, subject: &Subject<'_>) {
-    let Some(orientation) = subject.stack.orientation else { return };
-    let [left, right, top, bottom] = edge_letters(&orientation);
-    let (width, height) = (canvas.width, canvas.height);
-    let wide = |words: &str| words.len() * 8;
-    canvas.text(&left, 6, height / 2 - 7, BOLD, GREY);
-    canvas.text(&right, width.saturating_sub(wide(&right) + 6), height / 2 - 7, BOLD, GREY);
-    canvas.text(&top, (width - wide(&top)) / 2, 4, BOLD, GREY);
-    canvas.text(&bottom, (width - wide(&bottom)) / 2, height.saturating_sub(17), BOLD, GREY);
 }
 
 /// Grey values in the window, interpolated between pixel centres.

@@ -50,7 +50,8 @@ pub(super) fn secondary_capture(
     number: u32,
     shown: (usize, usize),
 ) -> Result<DataSet, ObjectError> {
-    let slice_picture = picture(subject, slice)?;
+    let mut slice_picture = picture(subject, slice)?;
+    slice_picture.edges(subject.stack.orientation);
     // The legend has some thirty lines.
     let height = slice_picture.height.max(480);
     let mut canvas = Canvas::new(slice_picture.width + PANEL_WIDTH_PX, height, PANEL);
@@ -61,7 +62,7 @@ pub(super) fn secondary_capture(
     let mut set = subject.begin(class, ResultKind::SecondaryCapture, &part, number);
     set.set(tags::CONVERSION_TYPE, "WSD").set(tags::IMAGE_TYPE, "DERIVED\\SECONDARY");
     set.set(tags::BURNED_IN_ANNOTATION, "YES").set(tags::LOSSY_IMAGE_COMPRESSION, "00");
-    set.empty(tags::LATERALITY).set(tags::PATIENT_ORIENTATION, orientation(subject));
+    set.set(tags::BODY_PART_EXAMINED, "HEART").set(tags::PATIENT_ORIENTATION, orientation(subject));
     set.set(tags::DERIVATION_DESCRIPTION, "Slice with candidate lesions outlined and a legend beside it");
     set.set(tags::IMAGE_COMMENTS, format!("{}; not for diagnosis", subject.finding.label));
     if let Some(source) = subject.frame(slice) {

@@ -182,7 +182,7 @@ pub(super) fn statements(finding: &Finding) -> Vec<String> {
     match finding.state {
         FindingState::Confirmed => said.push("A reader has confirmed this result.".into()),
         FindingState::Rejected => {
-            said.push("REJECTED by a reader: do not use the numbers of the report before.".into())
+            said.push("REJECTED by a reader: do not use the numbers of the report before.".into());
         }
         FindingState::Superseded => {
             let reason = finding.superseded_reason.as_deref().unwrap_or("a newer result took its place");
