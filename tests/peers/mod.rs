@@ -13,5 +13,6 @@ pub mod dcmtk;
 pub mod part10;
 pub mod patience;
 pub mod process;
+pub mod python;
 pub mod scratch;
 pub mod validators;

@@ -10,6 +10,7 @@
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
 //! data/index/                                 sled
+//! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```
 //!
 //! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
@@ -18,6 +19,8 @@
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
 //! is measured or what is sent; it never parses pixels.
 
+mod arrival;
+mod catalogue;
 mod durable;
 mod error;
 pub mod finding;
@@ -25,8 +28,11 @@ mod findings;
 mod index;
 mod journal;
 mod live;
+mod matching;
+mod metadata;
 mod outbox;
 pub mod own_objects;
+mod query;
 mod reconcile;
 pub mod records;
 pub mod reviews;
@@ -38,9 +44,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub use arrival::{Arrival, Filed};
+pub use catalogue::StudyEntry;
 pub use durable::side_by_side;
 pub use error::StoreError;
 pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
+pub use matching::Matcher;
+pub use metadata::{Maker, MetadataFile};
+pub use query::{Key, Page, Query, RESULTS_MAX, SeriesHit};
 pub use reconcile::hex;
 
 use crate::clock::Timestamp;
@@ -93,6 +104,9 @@ struct Inner {
     /// Guards read-modify-write of a finding by readers.
     reviewing: Mutex<()>,
     live: Live,
+    catalogue: Mutex<catalogue::Catalogue>,
+    /// Held while metadata documents are made.
+    metadata: Mutex<()>,
     next_incoming: AtomicU64,
     next_promise: AtomicU64,
     /// Held for as long as the box lives.
@@ -119,6 +133,8 @@ impl Store {
                 writing: Mutex::new(()),
                 reviewing: Mutex::new(()),
                 live: Live::default(),
+                catalogue: Mutex::default(),
+                metadata: Mutex::new(()),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
                 _lock: lock,
@@ -309,14 +325,8 @@ impl Store {
 
     fn count_series(&self, facts: &InstanceFacts) -> Result<(), StoreError> {
         let key = key(&[facts.study.as_str(), facts.series.as_str()]);
-        let mut record = self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord {
-            modality: facts.modality.clone(),
-            number: facts.series_number,
-            description: facts.series_description.clone(),
-            instances: 0,
-            frames: 0,
-            own: false,
-        });
+        let mut record =
+            self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord::begun(facts, false));
         record.instances += 1;
         record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
         self.inner.index.put(Tree::Series, &key, &record)

@@ -161,14 +161,8 @@ impl Store {
             return Ok(());
         }
         let series = key(&[facts.study.as_str(), facts.series.as_str()]);
-        let mut counted = index.get(Tree::Series, &series)?.unwrap_or_else(|| SeriesRecord {
-            modality: facts.modality.clone(),
-            number: facts.series_number,
-            description: facts.series_description.clone(),
-            instances: 0,
-            frames: 0,
-            own: true,
-        });
+        let mut counted =
+            index.get(Tree::Series, &series)?.unwrap_or_else(|| SeriesRecord::begun(facts, true));
         counted.instances += 1;
         counted.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
         index.put(Tree::Series, &series, &counted)?;

@@ -50,11 +50,31 @@ pub struct SeriesRecord {
     pub modality: String,
     pub number: Option<i64>,
     pub description: String,
+    pub date: String,
+    pub time: String,
+    pub body_part: String,
     pub instances: u64,
     pub frames: u64,
     /// Holds results of this box, no images of the patient's scanner.
     #[serde(default)]
     pub own: bool,
+}
+
+impl SeriesRecord {
+    /// A series as its first instance describes it, with nothing counted yet.
+    pub(super) fn begun(facts: &InstanceFacts, own: bool) -> Self {
+        Self {
+            modality: facts.modality.clone(),
+            number: facts.series_number,
+            description: facts.series_description.clone(),
+            date: facts.series_date.clone(),
+            time: facts.series_time.clone(),
+            body_part: facts.body_part.clone(),
+            instances: 0,
+            frames: 0,
+            own,
+        }
+    }
 }
 
 /// What a study list needs of a finding without opening its file.
