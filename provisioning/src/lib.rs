@@ -6,6 +6,7 @@
 pub mod identity;
 pub mod lab;
 pub mod site;
+pub mod tls;
 
 pub use identity::Identity;
 pub use site::Site;

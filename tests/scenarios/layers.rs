@@ -23,6 +23,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sled", &["appliance/src/store/"]),
     ("rumqttc", &["appliance/src/outbox/"]),
     ("axum", &["appliance/src/viewer/"]),
+    ("rustls", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
+    ("rcgen", &["provisioning/src/tls/"]),
+    ("tokio_rustls", &["appliance/src/dimse/", "appliance/src/viewer/"]),
     ("systemd", &["appliance/src/service.rs"]),
 ];
 

@@ -8,14 +8,17 @@
 //!     Closed <---- A-RELEASE, A-ABORT, silence, nonsense (from anywhere)
 //! ```
 //!
-//! Not a room: intake is its acceptor; outbox and commitment reports will be its requestors. The one door to
-//! dicom-ul, of which only the PDU types and codec are used. Invariants: no clock, no socket, no file in here; every
-//! length a peer claims is checked before anything is allocated; a PDU's `Debug` is never printed (it may hold a
-//! password). It does not decide what is stored or where.
+//! Not a room: intake drives its `acceptor`; `dial` drives its `requestor` for whoever calls other AEs. The one door to
+//! dicom-ul, of which only the PDU types and codec are used. Invariants: no clock, no socket, no file in the two
+//! machines; every length a peer claims is checked before anything is allocated; a PDU's `Debug` is never printed (it
+//! may hold a password). It does not decide what is stored or where.
 
 pub mod acceptor;
 mod command;
+pub mod dial;
 mod negotiation;
+pub mod requestor;
+pub mod socket;
 pub mod wire;
 
 pub use acceptor::{Acceptor, Act, Input, ObjectHead};

@@ -7,12 +7,15 @@ use dicom_ul::pdu::{
     PresentationContextResultReason as Reason, UserVariableItem,
 };
 
+use super::requestor::Proposal;
 use crate::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
 pub(super) const VERIFICATION: &str = "1.2.840.10008.1.1";
 /// Every storage SOP class of the standard but a handful begins like this; the full list is the next step.
 const STORAGE: &str = "1.2.840.10008.5.1.4.1.1.";
+/// What we send at once and, as a requestor, accept: dcmtk's own maximum.
+pub(super) const OWN_PDU_BYTES_MAX: u32 = 131_072;
 /// PS3.8 9.3.2.2: context ids are the odd numbers of a byte.
 const CONTEXTS_MAX: usize = 128;
 
@@ -60,6 +63,19 @@ pub struct Policy {
     pub calling_ae_titles: Vec<String>,
     /// Longest PDU we accept, announced to the peer (PS3.8 D.1).
     pub pdu_length_max_bytes: u32,
+}
+
+#[cfg(test)]
+impl Policy {
+    /// A door for tests: anyone may call.
+    pub(super) fn lab(ae_title: &str) -> Self {
+        Self {
+            ae_title: ae_title.into(),
+            called_must_be_ours: false,
+            calling_ae_titles: Vec::new(),
+            pdu_length_max_bytes: 131_072,
+        }
+    }
 }
 
 /// A presentation context both sides agreed on.
@@ -139,4 +155,51 @@ fn accepted(
             UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
         ],
     }
+}
+
+/// An association request of ours. Contexts get the odd numbers in order.
+pub(super) fn association_request(
+    called_ae: &str,
+    calling_ae: &str,
+    proposals: &[Proposal<'_>],
+) -> AssociationRQ {
+    let ids = (1..=u8::MAX).step_by(2);
+    let propose =
+        |(id, (abstract_syntax, transfer_syntaxes)): (u8, &Proposal<'_>)| PresentationContextProposed {
+            id,
+            abstract_syntax: (*abstract_syntax).to_owned(),
+            transfer_syntaxes: transfer_syntaxes.iter().map(|syntax| (*syntax).to_owned()).collect(),
+        };
+    AssociationRQ {
+        protocol_version: 1,
+        calling_ae_title: calling_ae.to_owned(),
+        called_ae_title: called_ae.to_owned(),
+        application_context_name: APPLICATION_CONTEXT.to_owned(),
+        presentation_contexts: ids.zip(proposals).take(CONTEXTS_MAX).map(propose).collect(),
+        user_variables: vec![
+            UserVariableItem::MaxLength(OWN_PDU_BYTES_MAX),
+            UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
+            UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
+        ],
+    }
+}
+
+/// What the peer accepted of our proposals. An answer to something we did not propose is not ours.
+pub(super) fn accepted_contexts(proposed: &[(u8, String)], accepted: &AssociationAC) -> Vec<Context> {
+    let taken = accepted.presentation_contexts.iter().filter(|result| result.reason == Reason::Acceptance);
+    let known = taken.filter_map(|result| {
+        let (id, abstract_syntax) = proposed.iter().find(|(id, _)| *id == result.id)?;
+        let transfer_syntax = result.transfer_syntax.trim_end_matches(['\0', ' ']).to_owned();
+        Some(Context { id: *id, abstract_syntax: abstract_syntax.clone(), transfer_syntax })
+    });
+    known.collect()
+}
+
+/// The longest PDU that may be sent to the peer; 0 and silence mean "no limit" (PS3.8 D.1), for us `OWN_PDU_BYTES_MAX`.
+pub(super) fn peer_pdu_length_max(accepted: &AssociationAC) -> u32 {
+    let announced = accepted.user_variables.iter().find_map(|item| match item {
+        UserVariableItem::MaxLength(length) if *length > 0 => Some(*length),
+        _ => None,
+    });
+    announced.unwrap_or(OWN_PDU_BYTES_MAX).min(OWN_PDU_BYTES_MAX)
 }

@@ -1,0 +1,487 @@
+//! The requesting side of one association, as a machine without sockets: one request outstanding at a time.
+//!
+//! ```text
+//!               A-ASSOCIATE-AC        call            response
+//!   Requested -----------------> Idle -----> Waiting ----------> Idle --> Releasing --> Closed
+//!       | refused                             ^    | N-EVENT-REPORT of the peer: answered, handed out
+//!       v                                     +----+ (from Idle as well)
+//!     Closed <---- A-ABORT, silence, nonsense (from anywhere)
+//! ```
+//!
+//! Invariants: no clock, no socket, no file; a PDU of ours is never longer than the peer said, whether the peer
+//! counts the six bytes of its header or not (PS3.8 D.1 does not, some peers do). A request that the peer makes of
+//! us, other than a report on what we asked, is answered "not offered". It retries nothing.
+
+use std::time::{Duration, Instant};
+
+use dicom_ul::pdu::{AbortRQSource, AssociationAC, PDataValue, PDataValueType, Pdu};
+
+use super::acceptor::Outgoing;
+use super::command::{
+    Answer, C_ECHO_RQ, C_STORE_RQ, COMMAND_BYTES_MAX, N_ACTION_RQ, N_CREATE_RQ, N_EVENT_REPORT_RQ, N_SET_RQ,
+    Request, Status, is_response,
+};
+use super::negotiation::{Context, accepted_contexts, association_request, peer_pdu_length_max};
+
+/// Data sets other than objects: a report on 10,000 instances takes about 2 MB.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Header of a PDU and of the one value in it (PS3.8 9.3.5).
+const HEADERS_BYTES: u32 = 12;
+/// Below this not even a command fits into a bearable number of PDUs.
+const PEER_PDU_BYTES_MIN: u32 = 128;
+
+/// What we propose: an abstract syntax and the transfer syntaxes for it, best first.
+pub type Proposal<'a> = (&'a str, &'a [&'a str]);
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// TCP and TLS together.
+    pub connect: Duration,
+    /// From A-ASSOCIATE-RQ to the answer, and from A-RELEASE-RQ to the answer.
+    pub association: Duration,
+    /// One PDU of ours, until the kernel has taken it.
+    pub send: Duration,
+    /// From the last byte of a request to the first of its response: a PACS may write before it answers.
+    pub response: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { connect: seconds(10), association: seconds(30), send: seconds(30), response: seconds(60) }
+    }
+}
+
+/// One operation and what it is about.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    Echo,
+    Store,
+    /// Event Type ID.
+    EventReport(u16),
+    Set,
+    /// Action Type ID.
+    Action(u16),
+    Create,
+}
+
+impl Operation {
+    fn field(&self) -> u16 {
+        match self {
+            Self::Echo => C_ECHO_RQ,
+            Self::Store => C_STORE_RQ,
+            Self::EventReport(_) => N_EVENT_REPORT_RQ,
+            Self::Set => N_SET_RQ,
+            Self::Action(_) => N_ACTION_RQ,
+            Self::Create => N_CREATE_RQ,
+        }
+    }
+
+    fn type_id(&self) -> Option<u16> {
+        match self {
+            Self::EventReport(id) | Self::Action(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
+/// What the peer told us about something we had asked of it (PS3.7 10.1.1).
+#[derive(Clone, PartialEq, Eq)]
+pub struct EventReport {
+    pub sop_class: String,
+    pub sop_instance: String,
+    pub event_type: u16,
+    /// As it came, in this transfer syntax.
+    pub data_set: Vec<u8>,
+    pub transfer_syntax: String,
+}
+
+impl std::fmt::Debug for EventReport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventReport").field("event_type", &self.event_type).finish_non_exhaustive()
+    }
+}
+
+/// Why the association is over, or never was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("the peer refused the association: {reason}{}", if *transient { " (for now)" } else { "" })]
+    Rejected { transient: bool, reason: String },
+    #[error("the peer aborted the association")]
+    Aborted,
+    #[error("the peer closed the connection")]
+    Closed,
+    #[error("the peer did not answer in time")]
+    Silence,
+    #[error("the peer does not follow the protocol: {0}")]
+    Nonsense(&'static str),
+}
+
+/// What came in, or did not.
+pub enum Heard {
+    Pdu(Pdu),
+    Closed,
+    Nonsense,
+    /// `deadline()` has passed.
+    Silence,
+}
+
+impl std::fmt::Debug for Heard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Pdu(pdu) => write!(f, "{}", pdu.short_description()),
+            Self::Closed => f.write_str("Closed"),
+            Self::Nonsense => f.write_str("Nonsense"),
+            Self::Silence => f.write_str("Silence"),
+        }
+    }
+}
+
+/// What the driver does next, in order.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    Send(Outgoing),
+    Associated,
+    Response(Status),
+    Report(EventReport),
+    Released,
+    Failed(Failure),
+}
+
+enum State {
+    Requested,
+    Idle,
+    Waiting { message_id: u16, field: u16 },
+    Releasing,
+    Closed,
+}
+
+/// A message of the peer that is still arriving.
+#[derive(Default)]
+struct Arriving {
+    context: u8,
+    command: Vec<u8>,
+    /// The report whose data set is arriving.
+    report: Option<Request>,
+    data_set: Vec<u8>,
+    /// The response whose data set is arriving; the data set is not looked at.
+    answered: Option<Status>,
+}
+
+/// One association as its requestor sees it.
+pub struct Requestor {
+    state: State,
+    proposed: Vec<(u8, String)>,
+    contexts: Vec<Context>,
+    peer_pdu_bytes_max: u32,
+    message_id: u16,
+    arriving: Arriving,
+    timeouts: Timeouts,
+    due: Option<Instant>,
+}
+
+impl std::fmt::Debug for Requestor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Requestor").field("contexts", &self.contexts.len()).finish_non_exhaustive()
+    }
+}
+
+impl Requestor {
+    /// The machine and its first PDU. At most 128 contexts; more are not proposed.
+    pub fn new(
+        called_ae: &str,
+        calling_ae: &str,
+        proposals: &[Proposal<'_>],
+        timeouts: Timeouts,
+        now: Instant,
+    ) -> (Self, Outgoing) {
+        let request = association_request(called_ae, calling_ae, proposals);
+        let proposed =
+            request.presentation_contexts.iter().map(|c| (c.id, c.abstract_syntax.clone())).collect();
+        let machine = Self {
+            state: State::Requested,
+            proposed,
+            contexts: Vec::new(),
+            peer_pdu_bytes_max: 0,
+            message_id: 0,
+            arriving: Arriving::default(),
+            timeouts,
+            due: Some(now + timeouts.association),
+        };
+        (machine, Outgoing(Pdu::AssociationRQ(request)))
+    }
+
+    /// The context for this abstract syntax in exactly this transfer syntax.
+    pub fn context(&self, abstract_syntax: &str, transfer_syntax: &str) -> Option<u8> {
+        let fits =
+            |c: &&Context| c.abstract_syntax == abstract_syntax && c.transfer_syntax == transfer_syntax;
+        self.contexts.iter().find(fits).map(|context| context.id)
+    }
+
+    /// The first context for this abstract syntax, and its transfer syntax.
+    pub fn any_context(&self, abstract_syntax: &str) -> Option<(u8, &str)> {
+        let found = self.contexts.iter().find(|context| context.abstract_syntax == abstract_syntax)?;
+        Some((found.id, &found.transfer_syntax))
+    }
+
+    /// Bytes of a data set that fit one PDU to this peer; even, as fragments must be.
+    pub fn fragment_bytes_max(&self) -> usize {
+        ((self.peer_pdu_bytes_max - HEADERS_BYTES) & !1) as usize
+    }
+
+    /// When `Heard::Silence` is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Begins a request: its command fragments, each one PDU. The data set, if any, follows by `fragment`.
+    pub fn request(
+        &mut self,
+        context: u8,
+        operation: &Operation,
+        sop_class: &str,
+        sop_instance: &str,
+        has_data_set: bool,
+        now: Instant,
+    ) -> Vec<Outgoing> {
+        // Zero is legal and confuses peers.
+        self.message_id = self.message_id.checked_add(1).unwrap_or(1);
+        let request = Request {
+            field: operation.field(),
+            message_id: self.message_id,
+            sop_class: sop_class.to_owned(),
+            sop_instance: sop_instance.to_owned(),
+            type_id: operation.type_id(),
+            has_data_set,
+        };
+        self.state = State::Waiting { message_id: self.message_id, field: request.field };
+        self.sent(now);
+        self.fragments(context, PDataValueType::Command, &request.to_bytes())
+    }
+
+    /// One piece of a data set, at most `fragment_bytes_max` long, as a PDU.
+    pub fn fragment(&self, context: u8, data: Vec<u8>, is_last: bool) -> Outgoing {
+        fragment(context, PDataValueType::Data, data, is_last)
+    }
+
+    /// Bytes went out: the wait for the answer starts again.
+    pub fn sent(&mut self, now: Instant) {
+        self.due = Some(now + self.timeouts.response);
+    }
+
+    /// Starts waiting for a report that the peer promised; nothing is outstanding meanwhile.
+    pub fn wait_until(&mut self, until: Option<Instant>) {
+        self.due = until;
+    }
+
+    /// A-RELEASE-RQ.
+    pub fn release(&mut self, now: Instant) -> Outgoing {
+        self.state = State::Releasing;
+        self.due = Some(now + self.timeouts.association);
+        Outgoing(Pdu::ReleaseRQ)
+    }
+
+    /// A-ABORT, for leaving in the middle of something.
+    pub fn abort(&mut self) -> Outgoing {
+        self.close();
+        Outgoing(Pdu::AbortRQ { source: AbortRQSource::ServiceUser })
+    }
+
+    /// Takes what came in, says what to do about it.
+    pub fn on(&mut self, heard: Heard) -> Vec<Event> {
+        if matches!(self.state, State::Closed) {
+            return Vec::new();
+        }
+        match heard {
+            Heard::Pdu(pdu) => self.on_pdu(pdu),
+            // The peer may close instead of answering a release; it has everything by then.
+            Heard::Closed if matches!(self.state, State::Releasing) => self.end(Event::Released),
+            Heard::Closed => self.end(Event::Failed(Failure::Closed)),
+            Heard::Nonsense => self.broken("bytes that are no PDU"),
+            Heard::Silence => self.leave(Failure::Silence),
+        }
+    }
+
+    fn on_pdu(&mut self, pdu: Pdu) -> Vec<Event> {
+        match (pdu, &self.state) {
+            (Pdu::AssociationAC(accepted), State::Requested) => self.associated(&accepted),
+            (Pdu::AssociationRJ(rejection), State::Requested) => {
+                let transient = rejection.result == dicom_ul::pdu::AssociationRJResult::Transient;
+                let reason = rejected_because(&rejection.source);
+                self.end(Event::Failed(Failure::Rejected { transient, reason }))
+            }
+            (Pdu::AbortRQ { .. }, _) => self.end(Event::Failed(Failure::Aborted)),
+            (Pdu::ReleaseRP, State::Releasing) => self.end(Event::Released),
+            // Both asked at once (PS3.8 7.2.2.1): the requestor answers and still waits for its own answer.
+            (Pdu::ReleaseRQ, State::Releasing) => vec![Event::Send(Outgoing(Pdu::ReleaseRP))],
+            (Pdu::PData { data }, State::Idle | State::Waiting { .. } | State::Releasing) => {
+                self.values(data)
+            }
+            _ => self.broken("a PDU out of place"),
+        }
+    }
+
+    fn associated(&mut self, accepted: &AssociationAC) -> Vec<Event> {
+        self.peer_pdu_bytes_max = peer_pdu_length_max(accepted);
+        if self.peer_pdu_bytes_max < PEER_PDU_BYTES_MIN {
+            return self.broken("it takes only PDUs too short for a command");
+        }
+        self.contexts = accepted_contexts(&self.proposed, accepted);
+        self.state = State::Idle;
+        self.due = None;
+        vec![Event::Associated]
+    }
+
+    fn values(&mut self, values: Vec<PDataValue>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for value in values {
+            events.extend(match value.value_type {
+                PDataValueType::Command => self.command(value),
+                PDataValueType::Data => self.data(value),
+            });
+            if matches!(self.state, State::Closed) {
+                break;
+            }
+        }
+        events
+    }
+
+    fn command(&mut self, value: PDataValue) -> Vec<Event> {
+        let arriving = &mut self.arriving;
+        if arriving.report.is_some() || arriving.answered.is_some() {
+            return self.broken("a command in the middle of a data set");
+        }
+        arriving.context = value.presentation_context_id;
+        arriving.command.extend_from_slice(&value.data);
+        if arriving.command.len() > COMMAND_BYTES_MAX {
+            return self.broken("a command set without end");
+        }
+        if !value.is_last {
+            return Vec::new();
+        }
+        let bytes = std::mem::take(&mut arriving.command);
+        if is_response(&bytes) { self.answer(&bytes) } else { self.asked(&bytes) }
+    }
+
+    fn answer(&mut self, bytes: &[u8]) -> Vec<Event> {
+        let Ok(answer) = Answer::parse(bytes) else { return self.broken("a response that does not parse") };
+        let State::Waiting { message_id, field } = self.state else {
+            return self.broken("a response to nothing");
+        };
+        if answer.message_id != message_id || answer.field != field | super::command::RESPONSE {
+            return self.broken("a response to something else");
+        }
+        if answer.has_data_set {
+            self.arriving.answered = Some(answer.status);
+            return Vec::new();
+        }
+        self.answered(answer.status)
+    }
+
+    fn answered(&mut self, status: Status) -> Vec<Event> {
+        self.state = State::Idle;
+        self.due = None;
+        vec![Event::Response(status)]
+    }
+
+    /// The peer asks something of us: a report is taken, anything else is not offered.
+    fn asked(&mut self, bytes: &[u8]) -> Vec<Event> {
+        let Ok(request) = Request::parse(bytes) else { return self.broken("a request that does not parse") };
+        if request.has_data_set {
+            self.arriving.report = Some(request);
+            return Vec::new();
+        }
+        let context = self.arriving.context;
+        self.respond(context, &request)
+    }
+
+    fn data(&mut self, value: PDataValue) -> Vec<Event> {
+        if let Some(status) = self.arriving.answered.take() {
+            if !value.is_last {
+                self.arriving.answered = Some(status);
+                return Vec::new();
+            }
+            return self.answered(status);
+        }
+        let Some(request) = self.arriving.report.take() else { return self.broken("a data set of nothing") };
+        self.arriving.data_set.extend_from_slice(&value.data);
+        if self.arriving.data_set.len() > MESSAGE_BYTES_MAX {
+            return self.broken("a report without end");
+        }
+        if !value.is_last {
+            self.arriving.report = Some(request);
+            return Vec::new();
+        }
+        self.respond(value.presentation_context_id, &request)
+    }
+
+    fn respond(&mut self, context: u8, request: &Request) -> Vec<Event> {
+        let data_set = std::mem::take(&mut self.arriving.data_set);
+        let report = request.field == N_EVENT_REPORT_RQ;
+        let status = if report {
+            Status::success()
+        } else {
+            Status::with(Status::UNRECOGNIZED_OPERATION, "operation not offered here")
+        };
+        let answer = self.fragments(context, PDataValueType::Command, &request.response(&status));
+        let mut events: Vec<Event> = answer.into_iter().map(Event::Send).collect();
+        if report {
+            let syntax = self.contexts.iter().find(|known| known.id == context);
+            let report = EventReport {
+                sop_class: request.sop_class.clone(),
+                sop_instance: request.sop_instance.clone(),
+                event_type: request.type_id.unwrap_or(0),
+                data_set,
+                transfer_syntax: syntax.map(|known| known.transfer_syntax.clone()).unwrap_or_default(),
+            };
+            // The answer may leave before anybody kept the report: what a crash loses here is asked for again.
+            events.push(Event::Report(report));
+        }
+        events
+    }
+
+    fn fragments(&self, context: u8, kind: PDataValueType, bytes: &[u8]) -> Vec<Outgoing> {
+        let pieces = bytes.chunks(self.fragment_bytes_max());
+        let last = pieces.len() - 1;
+        let piece =
+            |(number, piece): (usize, &[u8])| fragment(context, kind.clone(), piece.to_vec(), number == last);
+        pieces.enumerate().map(piece).collect()
+    }
+
+    fn broken(&mut self, what: &'static str) -> Vec<Event> {
+        self.leave(Failure::Nonsense(what))
+    }
+
+    fn leave(&mut self, failure: Failure) -> Vec<Event> {
+        vec![Event::Send(self.abort()), Event::Failed(failure)]
+    }
+
+    fn end(&mut self, event: Event) -> Vec<Event> {
+        self.close();
+        vec![event]
+    }
+
+    fn close(&mut self) {
+        self.state = State::Closed;
+        self.due = None;
+    }
+}
+
+fn fragment(context: u8, value_type: PDataValueType, data: Vec<u8>, is_last: bool) -> Outgoing {
+    let value = PDataValue { presentation_context_id: context, value_type, is_last, data };
+    Outgoing(Pdu::PData { data: vec![value] })
+}
+
+fn rejected_because(source: &dicom_ul::pdu::AssociationRJSource) -> String {
+    use dicom_ul::pdu::AssociationRJSource as Source;
+    match source {
+        Source::ServiceUser(reason) => reason.to_string(),
+        Source::ServiceProviderASCE(reason) => reason.to_string(),
+        Source::ServiceProviderPresentation(reason) => reason.to_string(),
+    }
+}
+
+#[cfg(test)]
+#[path = "requestor_tests.rs"]
+mod tests;
