@@ -6,14 +6,13 @@ use anyhow::Context as _;
 use serde::Serialize;
 use sidelight_kernels::Wish;
 use sidelight_provisioning::Identity;
-use sidelight_provisioning::site::{CalledAePolicy, ProcessorWish, Site};
+use sidelight_provisioning::site::{ProcessorWish, Site};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::analysis::{self, Analysis};
 use crate::clock::Clock;
 use crate::compute::{self, Compute};
-use crate::dimse::Policy;
 use crate::pulse::Pulse;
 use crate::run::Ended;
 use crate::stop::Stop;
@@ -26,6 +25,9 @@ use crate::{intake, outbox, results, service, viewer};
 pub struct Ready {
     pub ready: bool,
     pub dicom: String,
+    /// The TLS door, where the site has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dicom_tls: Option<String>,
     pub http: String,
     pub ae_title: String,
     pub token: String,
@@ -52,17 +54,22 @@ pub async fn wire(
     let (store, report) = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
+    let dicom_tls = match site.dicom.tls_listen {
+        Some(address) => Some(bind("dicom.tls_listen", address).await?),
+        None => None,
+    };
     let http = bind("viewer.listen", site.viewer.listen).await?;
     let ready = Ready {
         ready: true,
         dicom: dicom.local_addr()?.to_string(),
+        dicom_tls: dicom_tls.as_ref().map(|door| door.local_addr().map(|at| at.to_string())).transpose()?,
         http: format!("http://{}", http.local_addr()?),
         ae_title: site.dicom.ae_title.clone(),
         token: identity.token().to_owned(),
     };
     let house = House { site, identity, store, clock, stop };
     let dicom_port = dicom.local_addr()?.port();
-    house.intake(dicom, rooms);
+    house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
     let (compute, _thread) = compute::start(wish(site.processor)).context("no thread for the kernels")?;
     let pulse = Pulse::new("analysis", clock.now());
     house.analysis(&compute, &pulse, rooms);
@@ -96,21 +103,11 @@ fn wish(wish: ProcessorWish) -> Wish {
 }
 
 impl House<'_> {
-    fn intake(&self, listener: TcpListener, rooms: &mut JoinSet<Ended>) {
-        let dicom = &self.site.dicom;
-        let policy = Policy {
-            ae_title: dicom.ae_title.clone(),
-            called_must_be_ours: dicom.called_ae_policy == CalledAePolicy::Own,
-            calling_ae_titles: dicom.calling_ae_titles.clone(),
-            pdu_length_max_bytes: dicom.pdu_length_max_bytes,
-        };
-        let config = intake::Config {
-            policy,
-            associations_max: dicom.associations_max,
-            idle_timeout: Duration::from_secs(dicom.idle_timeout_s),
-        };
-        let room = intake::run(listener, config, self.store.clone(), self.clock, self.stop.clone());
+    fn intake(&self, doors: intake::Doors, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
+        let config = intake::Config::of(self.site).context("the TLS door of [dicom]")?;
+        let room = intake::run(doors, config, self.store.clone(), self.clock, self.stop.clone());
         rooms.spawn(async move { ("intake", room.await.map_err(Into::into)) });
+        Ok(())
     }
 
     fn analysis(&self, compute: &Compute, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {

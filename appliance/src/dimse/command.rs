@@ -62,6 +62,11 @@ impl Status {
         Self { code: Self::SUCCESS, comment: String::new() }
     }
 
+    /// PS3.7 C.1: neither success nor one of the warnings (0001, 0107, 0116 and Bxxx).
+    pub fn is_failure(&self) -> bool {
+        !matches!(self.code, 0x0000 | 0x0001 | 0x0107 | 0x0116 | 0xB000..=0xBFFF)
+    }
+
     pub fn with(code: u16, comment: impl Into<String>) -> Self {
         Self { code, comment: comment.into() }
     }

@@ -13,10 +13,11 @@ use tokio::net::TcpStream;
 
 use super::acceptor::Outgoing;
 use super::command::Status;
-use super::negotiation::{OWN_PDU_BYTES_MAX, VERIFICATION};
+use super::negotiation::OWN_PDU_BYTES_MAX;
 use super::requestor::{
     Event, EventReport, Failure, Heard, MESSAGE_BYTES_MAX, Operation, Proposal, Requestor, Timeouts,
 };
+use super::services::VERIFICATION;
 use super::socket::Socket;
 use super::wire::{PduReader, WireError, encode};
 use crate::clock::Clock;
@@ -53,6 +54,9 @@ pub enum DialError {
     /// Our own file; nothing was sent and the association goes on, unless it broke in the middle.
     #[error("cannot read {}: {source}", path.display())]
     File { path: PathBuf, source: std::io::Error },
+    /// The peer answered, with a failure.
+    #[error("the peer answered with status {0:#06x}")]
+    Status(u16),
     #[error("the data set has {bytes} bytes, more than the {MESSAGE_BYTES_MAX} of a message")]
     TooLong { bytes: usize },
 }
@@ -71,6 +75,22 @@ pub struct Association {
 
 /// Connects, in TLS where the peer wants it, and negotiates.
 pub async fn associate(peer: &Peer, proposals: &[Proposal<'_>]) -> Result<Association, DialError> {
+    associate_as(peer, proposals, false).await
+}
+
+/// The same for reporting on what the peer had asked: it is the user of these services, we provide them.
+pub async fn associate_as_provider(
+    peer: &Peer,
+    proposals: &[Proposal<'_>],
+) -> Result<Association, DialError> {
+    associate_as(peer, proposals, true).await
+}
+
+async fn associate_as(
+    peer: &Peer,
+    proposals: &[Proposal<'_>],
+    provider: bool,
+) -> Result<Association, DialError> {
     let clock = Clock;
     let within = peer.timeouts.connect;
     let socket = match tokio::time::timeout(within, connect(peer)).await {
@@ -79,7 +99,7 @@ pub async fn associate(peer: &Peer, proposals: &[Proposal<'_>]) -> Result<Associ
         Err(_) => return Err(DialError::Unreachable { address: peer.address.clone(), within }),
     };
     let (machine, request) =
-        Requestor::new(&peer.called_ae, &peer.calling_ae, proposals, peer.timeouts, clock.now());
+        Requestor::new(&peer.called_ae, &peer.calling_ae, proposals, provider, peer.timeouts, clock.now());
     let mut association = Association {
         machine,
         socket,

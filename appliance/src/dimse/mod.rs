@@ -15,12 +15,17 @@
 
 pub mod acceptor;
 mod command;
+#[cfg(test)]
+mod conformance_tests;
 pub mod dial;
 mod negotiation;
 pub mod requestor;
+pub mod services;
 pub mod socket;
+mod storage_classes;
 pub mod wire;
 
-pub use acceptor::{Acceptor, Act, Input, ObjectHead};
+pub use acceptor::{Acceptor, Act, Asked, Input, Message, ObjectHead, Report};
 pub use command::Status;
-pub use negotiation::Policy;
+pub use negotiation::{Caller, Policy};
+pub use services::Services;

@@ -22,11 +22,10 @@ use super::command::{
     Request, Status, is_response,
 };
 use super::negotiation::{Context, accepted_contexts, association_request, peer_pdu_length_max};
+use super::wire::{fragment, fragment_bytes_max, fragments};
 
 /// Data sets other than objects: a report on 10,000 instances takes about 2 MB.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
-/// Header of a PDU and of the one value in it (PS3.8 9.3.5).
-const HEADERS_BYTES: u32 = 12;
 /// Below this not even a command fits into a bearable number of PDUs.
 const PEER_PDU_BYTES_MIN: u32 = 128;
 
@@ -189,14 +188,17 @@ impl std::fmt::Debug for Requestor {
 
 impl Requestor {
     /// The machine and its first PDU. At most 128 contexts; more are not proposed.
+    ///
+    /// `provider`: we provide the services and the peer uses them, as when we report what it had asked.
     pub fn new(
         called_ae: &str,
         calling_ae: &str,
         proposals: &[Proposal<'_>],
+        provider: bool,
         timeouts: Timeouts,
         now: Instant,
     ) -> (Self, Outgoing) {
-        let request = association_request(called_ae, calling_ae, proposals);
+        let request = association_request(called_ae, calling_ae, proposals, provider);
         let proposed =
             request.presentation_contexts.iter().map(|c| (c.id, c.abstract_syntax.clone())).collect();
         let machine = Self {
@@ -227,7 +229,7 @@ impl Requestor {
 
     /// Bytes of a data set that fit one PDU to this peer; even, as fragments must be.
     pub fn fragment_bytes_max(&self) -> usize {
-        ((self.peer_pdu_bytes_max - HEADERS_BYTES) & !1) as usize
+        fragment_bytes_max(self.peer_pdu_bytes_max)
     }
 
     /// When `Heard::Silence` is due.
@@ -323,7 +325,7 @@ impl Requestor {
     }
 
     fn associated(&mut self, accepted: &AssociationAC) -> Vec<Event> {
-        self.peer_pdu_bytes_max = peer_pdu_length_max(accepted);
+        self.peer_pdu_bytes_max = peer_pdu_length_max(&accepted.user_variables);
         if self.peer_pdu_bytes_max < PEER_PDU_BYTES_MIN {
             return self.broken("it takes only PDUs too short for a command");
         }
@@ -442,11 +444,7 @@ impl Requestor {
     }
 
     fn fragments(&self, context: u8, kind: PDataValueType, bytes: &[u8]) -> Vec<Outgoing> {
-        let pieces = bytes.chunks(self.fragment_bytes_max());
-        let last = pieces.len() - 1;
-        let piece =
-            |(number, piece): (usize, &[u8])| fragment(context, kind.clone(), piece.to_vec(), number == last);
-        pieces.enumerate().map(piece).collect()
+        fragments(context, &kind, bytes, self.fragment_bytes_max())
     }
 
     fn broken(&mut self, what: &'static str) -> Vec<Event> {
@@ -466,11 +464,6 @@ impl Requestor {
         self.state = State::Closed;
         self.due = None;
     }
-}
-
-fn fragment(context: u8, value_type: PDataValueType, data: Vec<u8>, is_last: bool) -> Outgoing {
-    let value = PDataValue { presentation_context_id: context, value_type, is_last, data };
-    Outgoing(Pdu::PData { data: vec![value] })
 }
 
 fn rejected_because(source: &dicom_ul::pdu::AssociationRJSource) -> String {

@@ -16,7 +16,8 @@ fn start() -> Instant {
 }
 
 fn requestor(proposals: &[Proposal<'_>]) -> (Requestor, Pdu) {
-    let (machine, first) = Requestor::new("PACS", "SIDELIGHT", proposals, Timeouts::default(), start());
+    let (machine, first) =
+        Requestor::new("PACS", "SIDELIGHT", proposals, false, Timeouts::default(), start());
     (machine, first.0)
 }
 
@@ -65,8 +66,9 @@ fn asked(field: u16, has_data_set: bool) -> Vec<u8> {
 
 #[test]
 fn an_object_goes_through_our_own_acceptor_and_the_answer_comes_back() {
-    let policy = Policy::lab("SIDELIGHT");
-    let mut acceptor = Acceptor::new(policy, false, Duration::from_secs(60), start());
+    let from = std::net::Ipv4Addr::LOCALHOST.into();
+    let policy = std::sync::Arc::new(Policy::open("SIDELIGHT"));
+    let mut acceptor = Acceptor::new(policy, from, false, Duration::from_secs(60), start());
     let (mut machine, request) = requestor(&[(CT, &[EXPLICIT])]);
     let acts = acceptor.on(Input::Pdu(request), start());
     let [Act::Send(Outgoing(answer))] = &acts[..] else { panic!("{acts:?}") };

@@ -1,11 +1,35 @@
 //! A connection to a peer, in plain text or under TLS: the same bytes, the same wire speed.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use sidelight_provisioning::tls::{self, ClientCertificates, Pair, TlsError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+/// What a TLS door needs to know.
+#[derive(Clone)]
+pub struct SecureDoor(TlsAcceptor);
+
+impl std::fmt::Debug for SecureDoor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecureDoor")
+    }
+}
+
+impl SecureDoor {
+    /// Certificates from the site's keys; `clients`: whether callers show one.
+    pub fn open(own: &Pair, authority: &Path, clients: ClientCertificates) -> Result<Self, TlsError> {
+        Ok(Self(tls::server(own, authority, clients)?.into()))
+    }
+
+    /// Shakes hands. Has no end of its own: the caller sets one.
+    pub async fn accept(&self, stream: TcpStream) -> std::io::Result<Socket> {
+        Ok(Socket::Tls(Box::new(self.0.accept(stream).await?.into())))
+    }
+}
 
 /// A connected socket.
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 
 mod facts;
 mod header;
+pub mod message;
 #[cfg(test)]
 mod tests;
 mod walk;

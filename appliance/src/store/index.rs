@@ -35,9 +35,11 @@ pub(super) enum Tree {
     Promised,
     Attempt,
     Meta,
+    /// Where an object lies, by its SOP Instance UID alone.
+    Holding,
 }
 
-const TREES: [(Tree, &str); 10] = [
+const TREES: [(Tree, &str); 11] = [
     (Tree::Study, "study"),
     (Tree::Series, "series"),
     (Tree::Instance, "instance"),
@@ -48,6 +50,7 @@ const TREES: [(Tree, &str); 10] = [
     (Tree::Promised, "promised"),
     (Tree::Attempt, "attempt"),
     (Tree::Meta, "meta"),
+    (Tree::Holding, "holding"),
 ];
 
 pub(super) struct Index {

@@ -8,6 +8,7 @@
 //! data/studies/<study>/<series>/<sop>-<hash>.dcm
 //! data/studies/<study>/findings/<id>.json
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
+//! data/commitments/, data/procedures/         see commitment.rs and procedure.rs
 //! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
 //! data/index/                                 sled
 //! ```
@@ -18,6 +19,7 @@
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
 //! is measured or what is sent; it never parses pixels.
 
+pub mod commitment;
 mod durable;
 mod error;
 pub mod finding;
@@ -26,6 +28,7 @@ mod index;
 mod journal;
 mod live;
 mod outbox;
+pub mod procedure;
 mod reconcile;
 pub mod records;
 #[cfg(test)]
@@ -91,6 +94,8 @@ struct Inner {
     live: Live,
     next_incoming: AtomicU64,
     next_promise: AtomicU64,
+    commitments: commitment::Commitments,
+    procedures: procedure::Procedures,
     /// Held for as long as the box lives.
     _lock: File,
 }
@@ -116,6 +121,8 @@ impl Store {
                 live: Live::default(),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
+                commitments: commitment::Commitments::default(),
+                procedures: procedure::Procedures::default(),
                 _lock: lock,
             }),
         };
@@ -191,6 +198,8 @@ impl Store {
         let folder = self.inner.folder.join("quarantine");
         let target = folder.join(format!("{}.dcm", arrived.sha256));
         durable::place(&arrived.path, &target)?;
+        self.hold_quarantined(&target)?;
+        self.inner.index.commit()?;
         let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
         durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
     }
@@ -268,6 +277,7 @@ impl Store {
         if !conflict {
             self.count_series(&facts)?;
         }
+        self.hold(&facts, &arrived.sha256, arrived.bytes)?;
         index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
         let record = InstanceRecord {
             facts,

@@ -35,6 +35,7 @@ impl Store {
                 report.instances_indexed += self.reconcile_folder(&series)?;
             }
         }
+        self.reconcile_quarantine(since)?;
         if !rebuilt {
             self.forget_missing(since)?;
         }
@@ -92,6 +93,16 @@ impl Store {
         let arrived = Arrived { path: path.to_owned(), sha256, bytes };
         self.index_instance(facts, &arrived, modified(path)?)?;
         Ok(true)
+    }
+
+    /// Quarantined objects are found by what their senders said they are.
+    fn reconcile_quarantine(&self, since: u64) -> Result<(), StoreError> {
+        for path in files(&self.inner.folder.join("quarantine"))? {
+            if path.extension().is_some_and(|extension| extension == "dcm") && modified(&path)?.0 >= since {
+                self.hold_quarantined(&path)?;
+            }
+        }
+        Ok(())
     }
 
     fn reconcile_findings(&self, folder: &Path) -> Result<(), StoreError> {
