@@ -76,11 +76,21 @@ fn said(message: &Message, implicit: bool) -> Said {
     let object =
         InMemDicomObject::read_dataset_with_ts(&message.data_set[..], &syntax).expect("a report parses");
     let uid = |object: &InMemDicomObject, tag| {
-        object.element(tag).unwrap().to_str().unwrap().trim_end_matches('\0').to_owned()
+        object
+            .element(tag)
+            .expect("the scenario holds so far")
+            .to_str()
+            .expect("the scenario holds so far")
+            .trim_end_matches('\0')
+            .to_owned()
     };
     let items = |tag| object.element(tag).ok().and_then(|e| e.items()).unwrap_or_default();
-    let reason =
-        |item: &InMemDicomObject| item.element(tags::FAILURE_REASON).unwrap().to_int::<u16>().unwrap();
+    let reason = |item: &InMemDicomObject| {
+        item.element(tags::FAILURE_REASON)
+            .expect("the scenario holds so far")
+            .to_int::<u16>()
+            .expect("the scenario holds so far")
+    };
     Said {
         event_type: message.type_id,
         transaction: uid(&object, tags::TRANSACTION_UID),
@@ -100,7 +110,10 @@ fn box_reporting_to(port: u16) -> Appliance {
     let peer = format!(
         "[analysis]\nstudy_quiet_s = 4\n\n[[dicom.peers]]\nae_title = \"CT1\"\nreport_to = \"127.0.0.1:{port}\"\n"
     );
-    appliance().site_line("[analysis]\nstudy_quiet_s = 4\n", &peer).start().unwrap()
+    appliance()
+        .site_line("[analysis]\nstudy_quiet_s = 4\n", &peer)
+        .start()
+        .expect("the scenario holds so far")
 }
 
 #[test]
@@ -203,11 +216,11 @@ fn an_object_in_quarantine_is_committed_to_and_one_whose_file_is_gone_is_not() {
 fn remove_file_of(sidelight: &Appliance, uid: &str) {
     let mut folders = vec![sidelight.data_folder().join("studies")];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        for entry in std::fs::read_dir(folder).expect("the scenario holds so far").flatten() {
             if entry.path().is_dir() {
                 folders.push(entry.path());
             } else if entry.file_name().to_string_lossy().starts_with(uid) {
-                return std::fs::remove_file(entry.path()).unwrap();
+                return std::fs::remove_file(entry.path()).expect("the scenario holds so far");
             }
         }
     }

@@ -21,9 +21,10 @@ fn keys(sidelight: &Appliance) -> PathBuf {
 
 /// Sends one slice; `own`: with the client's certificate out of this folder.
 fn send(sidelight: &Appliance, own: Option<&Path>) -> Run {
-    let folder = Scratch::new("slice").unwrap();
+    let folder = Scratch::new("slice").expect("dcmtk and a folder for its file");
     let file = written_slice(folder.path(), &SmallCt::new());
-    storescu_secured(tls_port(sidelight), &[file], &keys(sidelight).join("ca.pem"), own).unwrap()
+    storescu_secured(tls_port(sidelight), &[file], &keys(sidelight).join("ca.pem"), own)
+        .expect("dcmtk and a folder for its file")
 }
 
 fn stored(sidelight: &Appliance) -> usize {

@@ -21,7 +21,13 @@ fn box_on_a_small_disk() -> Option<Appliance> {
         return None;
     }
     let reserve = format!("idle_timeout_s = 60\ndisk_reserve_bytes = {RESERVE_BYTES}");
-    Some(appliance().site_line("idle_timeout_s = 60", &reserve).disk_mib(DISK_MIB).start().unwrap())
+    Some(
+        appliance()
+            .site_line("idle_timeout_s = 60", &reserve)
+            .disk_mib(DISK_MIB)
+            .start()
+            .expect("the box on its own disk"),
+    )
 }
 
 /// The box's data folder as it sees it, in its own mount name space.
@@ -32,7 +38,7 @@ fn inside(sidelight: &Appliance) -> PathBuf {
 }
 
 fn free_bytes(sidelight: &Appliance) -> u64 {
-    let stat = rustix::fs::statvfs(inside(sidelight)).unwrap();
+    let stat = rustix::fs::statvfs(inside(sidelight)).expect("the box on its own disk");
     stat.f_bavail * stat.f_frsize
 }
 

@@ -17,15 +17,15 @@ const CT: &[(&str, &[&str])] = &[(CT_IMAGE_STORAGE, &[EXPLICIT_VR_LITTLE_ENDIAN]
 
 /// A socket that may say anything.
 fn connect(sidelight: &Appliance) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", sidelight.dicom_port())).unwrap();
-    stream.set_read_timeout(Some(patience())).unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", sidelight.dicom_port())).expect("the box listens");
+    stream.set_read_timeout(Some(patience())).expect("the box listens");
     stream
 }
 
 /// A socket on which an association for CT images is open.
 fn associated(sidelight: &Appliance) -> TcpStream {
     let mut stream = connect(sidelight);
-    stream.write_all(&associate_request("SIDELIGHT", "BYHAND", CT)).unwrap();
+    stream.write_all(&associate_request("SIDELIGHT", "BYHAND", CT)).expect("the box listens");
     assert_eq!(pdu_kind(&mut stream), Some(2), "not accepted");
     stream
 }
@@ -44,12 +44,13 @@ fn pdu_kind(stream: &mut TcpStream) -> Option<u8> {
 fn is_as_good_as_before(sidelight: &mut Appliance, kept: usize) {
     assert!(sidelight.is_alive(), "{}", sidelight.evidence());
     let slice = SmallCt::new().slice(0, 64);
-    let mut association = Association::open_for_ct(sidelight.dicom_port()).unwrap();
+    let mut association = Association::open_for_ct(sidelight.dicom_port()).expect("the box listens");
     let status = association.store(1, CT_IMAGE_STORAGE, &slice.sop_instance_uid, &slice.data_set);
-    assert_eq!(status.unwrap(), 0);
-    association.release().unwrap();
+    assert_eq!(status.expect("the box listens"), 0);
+    association.release().expect("the box listens");
     eventually("nothing left in data/incoming", || {
-        let left = std::fs::read_dir(sidelight.data_folder().join("incoming")).unwrap().count();
+        let left =
+            std::fs::read_dir(sidelight.data_folder().join("incoming")).expect("the box listens").count();
         (left == 0).then_some(())
     });
     assert_eq!(Part10::below(&sidelight.data_folder()).len(), kept + 1);
@@ -100,7 +101,7 @@ fn a_peer_that_trickles_is_aborted_when_its_time_is_up() {
     let mut answer = [0; 1];
     let ended = within(Duration::from_secs(20), || {
         let _broken = stream.write_all(&[0]);
-        matches!(stream.read(&mut answer), Ok(_)).then_some(())
+        stream.read(&mut answer).is_ok().then_some(())
     });
     assert!(ended.is_some(), "the box still listens after {:?}", begun.elapsed());
     assert_eq!(answer[0], 7, "not an A-ABORT");

@@ -39,7 +39,7 @@ fn open(sidelight: &Appliance) -> Association {
 
 fn box_with_ris(port: u16) -> Appliance {
     let ris = format!("\n[ris]\naddress = \"127.0.0.1:{port}\"\nae_title = \"RIS\"\n\n[archive]\n");
-    appliance().site_line("\n[archive]\n", &ris).start().unwrap()
+    appliance().site_line("\n[archive]\n", &ris).start().expect("the box and its RIS")
 }
 
 /// What the RIS got, without message ids, which are each association's own.

@@ -238,12 +238,6 @@ impl Association {
         Ok(())
     }
 
-    /// A-ABORT and gone: for a box that is stopping.
-    pub async fn abort(mut self) {
-        let goodbye = self.machine.abort();
-        let _ = self.send(&goodbye).await;
-    }
-
     async fn message(
         &mut self,
         operation: &Operation,

@@ -12,141 +12,21 @@
 //! counts the six bytes of its header or not (PS3.8 D.1 does not, some peers do). A request that the peer makes of
 //! us, other than a report on what we asked, is answered "not offered". It retries nothing.
 
-use std::time::{Duration, Instant};
+mod words;
+
+use std::time::Instant;
 
 use dicom_ul::pdu::{AbortRQSource, AssociationAC, PDataValue, PDataValueType, Pdu};
 
 use super::acceptor::Outgoing;
-use super::command::{
-    Answer, C_ECHO_RQ, C_STORE_RQ, COMMAND_BYTES_MAX, N_ACTION_RQ, N_CREATE_RQ, N_EVENT_REPORT_RQ, N_SET_RQ,
-    Request, Status, is_response,
-};
+use super::command::{Answer, COMMAND_BYTES_MAX, N_EVENT_REPORT_RQ, Request, Status, is_response};
 use super::negotiation::{Context, accepted_contexts, association_request, peer_pdu_length_max};
 use super::wire::{fragment, fragment_bytes_max, fragments};
 
-/// Data sets other than objects: a report on 10,000 instances takes about 2 MB.
-pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+pub use words::{Event, EventReport, Failure, Heard, MESSAGE_BYTES_MAX, Operation, Proposal, Timeouts};
+
 /// Below this not even a command fits into a bearable number of PDUs.
 const PEER_PDU_BYTES_MIN: u32 = 128;
-
-/// What we propose: an abstract syntax and the transfer syntaxes for it, best first.
-pub type Proposal<'a> = (&'a str, &'a [&'a str]);
-
-/// How long each step may take.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// TCP and TLS together.
-    pub connect: Duration,
-    /// From A-ASSOCIATE-RQ to the answer, and from A-RELEASE-RQ to the answer.
-    pub association: Duration,
-    /// One PDU of ours, until the kernel has taken it.
-    pub send: Duration,
-    /// From the last byte of a request to the first of its response: a PACS may write before it answers.
-    pub response: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self { connect: seconds(10), association: seconds(30), send: seconds(30), response: seconds(60) }
-    }
-}
-
-/// One operation and what it is about.
-#[derive(Clone, Debug)]
-pub enum Operation {
-    Echo,
-    Store,
-    /// Event Type ID.
-    EventReport(u16),
-    Set,
-    /// Action Type ID.
-    Action(u16),
-    Create,
-}
-
-impl Operation {
-    fn field(&self) -> u16 {
-        match self {
-            Self::Echo => C_ECHO_RQ,
-            Self::Store => C_STORE_RQ,
-            Self::EventReport(_) => N_EVENT_REPORT_RQ,
-            Self::Set => N_SET_RQ,
-            Self::Action(_) => N_ACTION_RQ,
-            Self::Create => N_CREATE_RQ,
-        }
-    }
-
-    fn type_id(&self) -> Option<u16> {
-        match self {
-            Self::EventReport(id) | Self::Action(id) => Some(*id),
-            _ => None,
-        }
-    }
-}
-
-/// What the peer told us about something we had asked of it (PS3.7 10.1.1).
-#[derive(Clone, PartialEq, Eq)]
-pub struct EventReport {
-    pub sop_class: String,
-    pub sop_instance: String,
-    pub event_type: u16,
-    /// As it came, in this transfer syntax.
-    pub data_set: Vec<u8>,
-    pub transfer_syntax: String,
-}
-
-impl std::fmt::Debug for EventReport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EventReport").field("event_type", &self.event_type).finish_non_exhaustive()
-    }
-}
-
-/// Why the association is over, or never was.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Failure {
-    #[error("the peer refused the association: {reason}{}", if *transient { " (for now)" } else { "" })]
-    Rejected { transient: bool, reason: String },
-    #[error("the peer aborted the association")]
-    Aborted,
-    #[error("the peer closed the connection")]
-    Closed,
-    #[error("the peer did not answer in time")]
-    Silence,
-    #[error("the peer does not follow the protocol: {0}")]
-    Nonsense(&'static str),
-}
-
-/// What came in, or did not.
-pub enum Heard {
-    Pdu(Pdu),
-    Closed,
-    Nonsense,
-    /// `deadline()` has passed.
-    Silence,
-}
-
-impl std::fmt::Debug for Heard {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Pdu(pdu) => write!(f, "{}", pdu.short_description()),
-            Self::Closed => f.write_str("Closed"),
-            Self::Nonsense => f.write_str("Nonsense"),
-            Self::Silence => f.write_str("Silence"),
-        }
-    }
-}
-
-/// What the driver does next, in order.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Event {
-    Send(Outgoing),
-    Associated,
-    Response(Status),
-    Report(EventReport),
-    Released,
-    Failed(Failure),
-}
 
 enum State {
     Requested,
@@ -259,7 +139,7 @@ impl Requestor {
         };
         self.state = State::Waiting { message_id: self.message_id, field: request.field };
         self.sent(now);
-        self.fragments(context, PDataValueType::Command, &request.to_bytes())
+        self.fragments(context, &PDataValueType::Command, &request.to_bytes())
     }
 
     /// One piece of a data set, at most `fragment_bytes_max` long, as a PDU.
@@ -339,8 +219,8 @@ impl Requestor {
         let mut events = Vec::new();
         for value in values {
             events.extend(match value.value_type {
-                PDataValueType::Command => self.command(value),
-                PDataValueType::Data => self.data(value),
+                PDataValueType::Command => self.command(&value),
+                PDataValueType::Data => self.data(&value),
             });
             if matches!(self.state, State::Closed) {
                 break;
@@ -349,7 +229,7 @@ impl Requestor {
         events
     }
 
-    fn command(&mut self, value: PDataValue) -> Vec<Event> {
+    fn command(&mut self, value: &PDataValue) -> Vec<Event> {
         let arriving = &mut self.arriving;
         if arriving.report.is_some() || arriving.answered.is_some() {
             return self.broken("a command in the middle of a data set");
@@ -398,7 +278,7 @@ impl Requestor {
         self.respond(context, &request)
     }
 
-    fn data(&mut self, value: PDataValue) -> Vec<Event> {
+    fn data(&mut self, value: &PDataValue) -> Vec<Event> {
         if let Some(status) = self.arriving.answered.take() {
             if !value.is_last {
                 self.arriving.answered = Some(status);
@@ -426,7 +306,7 @@ impl Requestor {
         } else {
             Status::with(Status::UNRECOGNIZED_OPERATION, "operation not offered here")
         };
-        let answer = self.fragments(context, PDataValueType::Command, &request.response(&status));
+        let answer = self.fragments(context, &PDataValueType::Command, &request.response(&status));
         let mut events: Vec<Event> = answer.into_iter().map(Event::Send).collect();
         if report {
             let syntax = self.contexts.iter().find(|known| known.id == context);
@@ -443,8 +323,8 @@ impl Requestor {
         events
     }
 
-    fn fragments(&self, context: u8, kind: PDataValueType, bytes: &[u8]) -> Vec<Outgoing> {
-        fragments(context, &kind, bytes, self.fragment_bytes_max())
+    fn fragments(&self, context: u8, kind: &PDataValueType, bytes: &[u8]) -> Vec<Outgoing> {
+        fragments(context, kind, bytes, self.fragment_bytes_max())
     }
 
     fn broken(&mut self, what: &'static str) -> Vec<Event> {

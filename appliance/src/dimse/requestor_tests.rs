@@ -1,8 +1,11 @@
 //! The requestor driven by hand, and against our own acceptor: no sockets, time passed in.
 
+use std::time::Duration;
+
 use dicom_ul::pdu::UserVariableItem;
 
 use super::super::acceptor::{Acceptor, Act, Input};
+use super::super::command::C_STORE_RQ;
 use super::super::negotiation::Policy;
 use super::*;
 
