@@ -1,5 +1,7 @@
 //! The only file that knows every room: binds all doors, opens the store, starts the rooms.
 
+mod delivery;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::analysis::{self, Analysis};
+use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::Clock;
 use crate::compute::{self, Compute};
 use crate::pulse::Pulse;
@@ -18,7 +21,7 @@ use crate::run::Ended;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::supervise::keep_running;
-use crate::{intake, outbox, results, service, viewer};
+use crate::{intake, results, service, viewer};
 
 /// The line a script waits for.
 #[derive(Debug, Serialize)]
@@ -53,6 +56,7 @@ pub async fn wire(
     let folder = site.data_dir.clone();
     let (store, report) = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
+    audit_start(&store, site, clock).await?;
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
     let dicom_tls = match site.dicom.tls_listen {
         Some(address) => Some(bind("dicom.tls_listen", address).await?),
@@ -74,7 +78,7 @@ pub async fn wire(
     let pulse = Pulse::new("analysis", clock.now());
     house.analysis(&compute, &pulse, rooms);
     house.results(rooms);
-    house.outbox(rooms)?;
+    house.delivery(rooms)?;
     house.viewer(http, dicom_port, compute, rooms);
     rooms.spawn({
         let (store, stop) = (house.store.clone(), stop.clone());
@@ -86,6 +90,14 @@ pub async fn wire(
         }
     });
     Ok(ready)
+}
+
+/// The configuration this start goes by, for whoever asks later what the box was told to do.
+async fn audit_start(store: &Store, site: &Site, clock: Clock) -> anyhow::Result<()> {
+    let (audit, at) = (store.audit().clone(), clock.wall());
+    let what = format!("version {}; {}", env!("CARGO_PKG_VERSION"), site.in_short());
+    let event = Event::new(Kind::Start, Outcome::Success, Who::this_box()).because(what);
+    Ok(tokio::task::spawn_blocking(move || audit.record(&event, at)).await??)
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
@@ -139,29 +151,6 @@ impl House<'_> {
         });
     }
 
-    fn outbox(&self, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
-        let Some(broker) = &self.site.broker else { return Ok(()) };
-        let (host, port) = broker.host_port().context("broker.url was checked with the site")?;
-        let (site, device) = (&self.site.site, &self.site.device);
-        let config = outbox::Config {
-            host,
-            port,
-            topic_prefix: format!("sidelight/v1/{site}/{device}"),
-            client_id: format!("sidelight-{site}-{device}"),
-        };
-        let (store, stop) = (self.store.clone(), self.stop.clone());
-        let supervised = keep_running("outbox", self.clock, stop.clone(), move || {
-            outbox::run(config.clone(), store.clone(), stop.clone())
-        });
-        rooms.spawn(async move {
-            ("outbox", {
-                supervised.await;
-                Ok(())
-            })
-        });
-        Ok(())
-    }
-
     fn viewer(&self, listener: TcpListener, dicom_port: u16, compute: Compute, rooms: &mut JoinSet<Ended>) {
         let config = viewer::Config {
             site: self.site.site.clone(),
@@ -170,6 +159,7 @@ impl House<'_> {
             dicom_port,
             broker_configured: self.site.broker.is_some(),
             started_at: self.clock.wall(),
+            destinations: self.destinations(),
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
         let desk = viewer::Desk::new(config, store, compute, identity, self.clock, stop);

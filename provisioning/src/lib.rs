@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod dicom;
 pub mod identity;
+pub mod keeping;
 pub mod lab;
 pub mod network;
 pub mod site;

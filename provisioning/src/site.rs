@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::archive::Archive;
 pub use crate::dicom::{CalledAePolicy, Dicom, DicomPeer, Ris};
+use crate::keeping::{self, Destination, Retention};
 
 /// A site file is a page of text; a larger one is a mistake (a log, an image) and is not read into memory.
 const SITE_FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -33,6 +34,10 @@ pub struct Site {
     pub ris: Option<Ris>,
     #[serde(default)]
     pub archive: Archive,
+    #[serde(default)]
+    pub retention: Retention,
+    #[serde(default)]
+    pub destinations: Vec<Destination>,
 }
 
 /// A lab site is on loopback for ever. Every other kind speaks TLS only; this version has no TLS
@@ -106,7 +111,26 @@ impl Site {
         Ok(site)
     }
 
+    /// What this site tells the box to do, in one line for the audit journal.
+    pub fn in_short(&self) -> String {
+        let destinations: Vec<String> = self.destinations.iter().map(Destination::in_short).collect();
+        format!(
+            "site {}/{} ({:?}), AE {}, DICOM {}, viewer {}, broker {}, archive here {}, quota {:?}, destinations [{}]",
+            self.site,
+            self.device,
+            self.kind,
+            self.dicom.ae_title,
+            self.dicom.listen,
+            self.viewer.listen,
+            self.broker.as_ref().map_or("none", |broker| broker.url.as_str()),
+            self.archive.this_box_is_the_archive,
+            self.retention.quota_bytes,
+            destinations.join(", ")
+        )
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
+        keeping::check(self.kind, &self.archive, self.retention, &self.destinations)?;
         for (key, name) in [("site", &self.site), ("device", &self.device)] {
             check_topic_level(name).map_err(|what| (key, what))?;
         }
@@ -148,7 +172,7 @@ impl Broker {
 }
 
 /// One level of an MQTT topic, kept to characters that need no quoting anywhere.
-fn check_topic_level(name: &str) -> Result<(), String> {
+pub(crate) fn check_topic_level(name: &str) -> Result<(), String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=64).contains(&name.len()) && name.chars().all(legal) {
         return Ok(());

@@ -220,8 +220,13 @@ impl Appliance {
 
     /// Runs another command of the box (`doctor`, `rebuild-index`) on the same site.
     pub fn command(&self, name: &str) -> Result<Run, StartError> {
+        self.command_words(&[name])
+    }
+
+    /// The same for a command of several words (`audit verify`).
+    pub fn command_words(&self, words: &[&str]) -> Result<Run, StartError> {
         let mut command = Command::new(sibling_program("sidelight")?);
-        command.args([name, "--site"]).arg(self.folder().join("site.toml"));
+        command.args(words).arg("--site").arg(self.folder().join("site.toml"));
         run(command, "sidelight")
     }
 

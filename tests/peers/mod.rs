@@ -11,6 +11,7 @@ pub mod broker;
 pub mod browser;
 pub mod dcmtk;
 pub mod message;
+pub mod orthanc;
 pub mod part10;
 pub mod patience;
 pub mod process;

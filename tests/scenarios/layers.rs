@@ -22,6 +22,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("dicom_ul", &["appliance/src/dimse/"]),
     ("sled", &["appliance/src/store/"]),
     ("rumqttc", &["appliance/src/outbox/"]),
+    ("ureq", &["appliance/src/outbox/stow.rs", "tests/peers/api.rs"]),
     ("axum", &["appliance/src/viewer/"]),
     ("rustls", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
     ("rcgen", &["provisioning/src/tls/"]),

@@ -68,6 +68,8 @@ want mosquitto 'the MQTT broker that results go to' program mosquitto
 want mosquitto-clients 'reads what the box sent (mosquitto_sub)' program mosquitto_sub
 if [ "$purpose" = test ]; then
     want mesa-vulkan-drivers 'Vulkan in software, so that the GPU path is tested without a GPU' software_vulkan
+    want orthanc 'a PACS that nobody here wrote, to send to and query from' program Orthanc
+    want orthanc-dicomweb 'its STOW-RS and QIDO-RS' test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so
     want chromium 'opens the reading station and takes its picture' browser
 fi
 [ -n "$missing" ] || exit 0
@@ -125,9 +127,11 @@ $root apt-get update
 # shellcheck disable=SC2086 # one word a package
 $root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing </dev/null
 
-# Nor at the next boot: the tests and the demo start their own broker on loopback.
-case " $missing " in
-*" mosquitto "*)
-    if program systemctl >/dev/null; then $root systemctl disable mosquitto.service >/dev/null 2>&1 || true; fi
-    ;;
-esac
+# Nor at the next boot: the tests and the demo start their own broker and PACS on loopback.
+for daemon in mosquitto orthanc; do
+    case " $missing " in
+    *" $daemon "*)
+        if program systemctl >/dev/null; then $root systemctl disable $daemon.service >/dev/null 2>&1 || true; fi
+        ;;
+    esac
+done

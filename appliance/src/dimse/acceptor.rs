@@ -208,9 +208,9 @@ impl Acceptor {
     }
 
     fn requested(&mut self, request: &AssociationRQ) -> Vec<Act> {
+        self.calling_ae_title = printable(&request.calling_ae_title);
         match decide(&self.policy, request, self.from, self.busy) {
             Ok((accepted, contexts)) => {
-                self.calling_ae_title = printable(&request.calling_ae_title);
                 self.contexts = contexts;
                 self.peer_pdu_bytes_max = peer_pdu_length_max(&request.user_variables);
                 self.state = State::Idle;

@@ -10,6 +10,7 @@ use tracing::Instrument;
 use super::receive::{Outcome, Receiving};
 use super::room::EXPECTED_BYTES;
 use super::{Desk, blocking, commitment, messages};
+use crate::audit::{self, Event, Kind, Who};
 use crate::dimse::services::STORAGE_COMMITMENT;
 use crate::dimse::socket::Socket;
 use crate::dimse::wire::{PduReader, WireError, encode};
@@ -43,6 +44,8 @@ pub(super) async fn serve(desk: &Desk, socket: Socket, peer: IpAddr, busy: bool)
         kept: 0,
         warned: 0,
         failed: 0,
+        peer,
+        audited: false,
     };
     line.run().instrument(span).await;
 }
@@ -64,6 +67,9 @@ struct Line<'a> {
     kept: u64,
     warned: u64,
     failed: u64,
+    peer: IpAddr,
+    /// The acceptance stands in the audit journal.
+    audited: bool,
 }
 
 /// Whether the association goes on.
@@ -87,10 +93,13 @@ impl Line<'_> {
                 read = read(&mut self.pdus, &mut self.socket) => read,
             };
             match self.take(input).await {
-                Next::Read => {}
+                Next::Read => self.audit_acceptance().await,
                 Next::Closed { released, reason } => break (released, reason),
             }
         };
+        if !self.audited && reason.starts_with("refused") {
+            self.audit(Kind::AssociationRefused, audit::Outcome::MinorFailure, Some(reason)).await;
+        }
         self.hand_over_reports();
         self.desk.store.live().ended(self.id, released);
         tracing::info!(
@@ -146,6 +155,23 @@ impl Line<'_> {
             }
         }
         Next::Read
+    }
+
+    /// An association that goes on after its request was accepted.
+    async fn audit_acceptance(&mut self) {
+        if !self.audited && !self.acceptor.calling_ae_title().is_empty() {
+            self.audited = true;
+            self.audit(Kind::AssociationAccepted, audit::Outcome::Success, None).await;
+        }
+    }
+
+    async fn audit(&self, kind: Kind, outcome: audit::Outcome, reason: Option<&str>) {
+        let who = Who::peer(self.acceptor.calling_ae_title(), Some(self.peer.to_string()));
+        let event = Event::new(kind, outcome, who);
+        let event = reason.map_or(event.clone(), |reason| event.because(reason));
+        let (audit, at) = (self.desk.store.audit().clone(), self.desk.clock.wall());
+        let noted = tokio::task::spawn_blocking(move || audit.note(&event, at)).await;
+        noted.expect("writing an event does not panic");
     }
 
     async fn message(&mut self, message: Message) -> Status {

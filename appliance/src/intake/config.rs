@@ -61,7 +61,7 @@ impl Config {
 
 /// A promise to keep something for good needs somebody who does.
 fn may_commit(site: &Site) -> bool {
-    site.archive.this_box_is_the_archive
+    site.archive.this_box_is_the_archive || site.destinations.iter().any(|destination| destination.archive)
 }
 
 fn policy(site: &Site) -> Policy {

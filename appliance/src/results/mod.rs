@@ -59,6 +59,9 @@ pub async fn run(store: Store, identity: Identity, mut stop: Stop) -> Result<(),
 fn promise(store: &Store, identity: &Identity, all: bool, changed: Vec<StudyUid>) -> Result<(), StoreError> {
     let studies = if all { store.studies()?.into_iter().map(|(uid, _)| uid).collect() } else { changed };
     for study in studies {
+        if store.is_held(&study)? {
+            continue;
+        }
         for card in store.finding_cards(&study)? {
             let key = key(&card.id, card.state);
             if leaves(store, &card)? && !store.was_promised(&key)? {
