@@ -1,6 +1,7 @@
 //! The box beside the scanner.
 
 pub mod analysis;
+pub mod audit;
 pub mod clock;
 pub mod compute;
 pub mod dimse;
@@ -11,6 +12,7 @@ pub mod outbox;
 pub mod part10;
 pub mod pulse;
 pub mod results;
+pub mod retention;
 pub mod run;
 pub mod service;
 pub mod stop;

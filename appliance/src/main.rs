@@ -18,6 +18,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    sidelight_provisioning::tls::install_provider();
     let arguments = Arguments::parse();
     commands::log_to_stderr();
     arguments.command.run()

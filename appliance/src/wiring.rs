@@ -1,31 +1,36 @@
 //! The only file that knows every room: binds all doors, opens the store, starts the rooms.
 
+mod delivery;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use sidelight_kernels::Wish;
 use sidelight_provisioning::Identity;
-use sidelight_provisioning::site::{CalledAePolicy, ProcessorWish, Site};
+use sidelight_provisioning::site::{ProcessorWish, Site};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::analysis::{self, Analysis};
+use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::Clock;
 use crate::compute::{self, Compute};
-use crate::dimse::Policy;
 use crate::pulse::Pulse;
 use crate::run::Ended;
 use crate::stop::Stop;
 use crate::store::Store;
 use crate::supervise::keep_running;
-use crate::{intake, outbox, results, service, viewer};
+use crate::{intake, results, service, viewer};
 
 /// The line a script waits for.
 #[derive(Debug, Serialize)]
 pub struct Ready {
     pub ready: bool,
     pub dicom: String,
+    /// The TLS door, where the site has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dicom_tls: Option<String>,
     pub http: String,
     pub ae_title: String,
     pub token: String,
@@ -51,23 +56,29 @@ pub async fn wire(
     let folder = site.data_dir.clone();
     let (store, report) = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
+    audit_start(&store, site, clock).await?;
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
+    let dicom_tls = match site.dicom.tls_listen {
+        Some(address) => Some(bind("dicom.tls_listen", address).await?),
+        None => None,
+    };
     let http = bind("viewer.listen", site.viewer.listen).await?;
     let ready = Ready {
         ready: true,
         dicom: dicom.local_addr()?.to_string(),
+        dicom_tls: dicom_tls.as_ref().map(|door| door.local_addr().map(|at| at.to_string())).transpose()?,
         http: format!("http://{}", http.local_addr()?),
         ae_title: site.dicom.ae_title.clone(),
         token: identity.token().to_owned(),
     };
     let house = House { site, identity, store, clock, stop };
     let dicom_port = dicom.local_addr()?.port();
-    house.intake(dicom, rooms);
+    house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
     let (compute, _thread) = compute::start(wish(site.processor)).context("no thread for the kernels")?;
     let pulse = Pulse::new("analysis", clock.now());
     house.analysis(&compute, &pulse, rooms);
     house.results(rooms);
-    house.outbox(rooms)?;
+    house.delivery(rooms)?;
     house.viewer(http, dicom_port, compute, rooms);
     rooms.spawn({
         let (store, stop) = (house.store.clone(), stop.clone());
@@ -79,6 +90,14 @@ pub async fn wire(
         }
     });
     Ok(ready)
+}
+
+/// The configuration this start goes by, for whoever asks later what the box was told to do.
+async fn audit_start(store: &Store, site: &Site, clock: Clock) -> anyhow::Result<()> {
+    let (audit, at) = (store.audit().clone(), clock.wall());
+    let what = format!("version {}; {}", env!("CARGO_PKG_VERSION"), site.in_short());
+    let event = Event::new(Kind::Start, Outcome::Success, Who::this_box()).because(what);
+    Ok(tokio::task::spawn_blocking(move || audit.record(&event, at)).await??)
 }
 
 async fn bind(key: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
@@ -96,21 +115,11 @@ fn wish(wish: ProcessorWish) -> Wish {
 }
 
 impl House<'_> {
-    fn intake(&self, listener: TcpListener, rooms: &mut JoinSet<Ended>) {
-        let dicom = &self.site.dicom;
-        let policy = Policy {
-            ae_title: dicom.ae_title.clone(),
-            called_must_be_ours: dicom.called_ae_policy == CalledAePolicy::Own,
-            calling_ae_titles: dicom.calling_ae_titles.clone(),
-            pdu_length_max_bytes: dicom.pdu_length_max_bytes,
-        };
-        let config = intake::Config {
-            policy,
-            associations_max: dicom.associations_max,
-            idle_timeout: Duration::from_secs(dicom.idle_timeout_s),
-        };
-        let room = intake::run(listener, config, self.store.clone(), self.clock, self.stop.clone());
+    fn intake(&self, doors: intake::Doors, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
+        let config = intake::Config::of(self.site).context("the TLS door of [dicom]")?;
+        let room = intake::run(doors, config, self.store.clone(), self.clock, self.stop.clone());
         rooms.spawn(async move { ("intake", room.await.map_err(Into::into)) });
+        Ok(())
     }
 
     fn analysis(&self, compute: &Compute, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
@@ -145,29 +154,6 @@ impl House<'_> {
         });
     }
 
-    fn outbox(&self, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
-        let Some(broker) = &self.site.broker else { return Ok(()) };
-        let (host, port) = broker.host_port().context("broker.url was checked with the site")?;
-        let (site, device) = (&self.site.site, &self.site.device);
-        let config = outbox::Config {
-            host,
-            port,
-            topic_prefix: format!("sidelight/v1/{site}/{device}"),
-            client_id: format!("sidelight-{site}-{device}"),
-        };
-        let (store, stop) = (self.store.clone(), self.stop.clone());
-        let supervised = keep_running("outbox", self.clock, stop.clone(), move || {
-            outbox::run(config.clone(), store.clone(), stop.clone())
-        });
-        rooms.spawn(async move {
-            ("outbox", {
-                supervised.await;
-                Ok(())
-            })
-        });
-        Ok(())
-    }
-
     fn viewer(&self, listener: TcpListener, dicom_port: u16, compute: Compute, rooms: &mut JoinSet<Ended>) {
         let config = viewer::Config {
             site: self.site.site.clone(),
@@ -176,6 +162,7 @@ impl House<'_> {
             dicom_port,
             broker_configured: self.site.broker.is_some(),
             started_at: self.clock.wall(),
+            destinations: self.destinations(),
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
         let desk = viewer::Desk::new(config, store, compute, identity, self.clock, stop);

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::identity::{Identity, IdentityError};
+use crate::tls::{self, TlsError};
 
 /// What may be asked of a lab site.
 #[derive(Clone, Debug)]
@@ -23,16 +24,20 @@ pub enum LabError {
     Exists { path: PathBuf },
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
 }
 
-/// Writes `folder/site.toml` and the box's keys; never overwrites a site.
+/// Writes `folder/site.toml`, the box's keys and a loopback certificate authority's certificates; never overwrites a site.
 pub fn write(folder: &Path, wishes: &Wishes) -> Result<PathBuf, LabError> {
     let path = folder.join("site.toml");
     if path.exists() {
         return Err(LabError::Exists { path });
     }
     std::fs::create_dir_all(folder).map_err(|source| LabError::Write { path: folder.into(), source })?;
-    Identity::create(&folder.join("keys"))?;
+    let keys = folder.join("keys");
+    Identity::create(&keys)?;
+    tls::make_lab(&keys.join("tls"))?;
     std::fs::write(&path, site_toml(wishes))
         .map_err(|source| LabError::Write { path: path.clone(), source })?;
     Ok(path)
@@ -40,7 +45,7 @@ pub fn write(folder: &Path, wishes: &Wishes) -> Result<PathBuf, LabError> {
 
 pub(crate) fn site_toml(wishes: &Wishes) -> String {
     let mut text = format!(
-        r#"# A lab site: plain text, loopback only, for trying the box and for its tests.
+        r#"# A lab site: loopback only, for trying the box and for its tests.
 kind = "lab"
 site = "lab"
 device = "lab-box"
@@ -50,6 +55,7 @@ processor = "{processor}"
 
 [dicom]
 listen = "127.0.0.1:0"
+tls_listen = "127.0.0.1:0"
 ae_title = "SIDELIGHT"
 called_ae_policy = "any"
 calling_ae_titles = []
@@ -62,6 +68,9 @@ study_quiet_s = 4
 
 [viewer]
 listen = "127.0.0.1:0"
+
+[archive]
+this_box_is_the_archive = true
 "#,
         processor = wishes.processor
     );

@@ -30,6 +30,7 @@ enum Command {
 
 #[expect(clippy::print_stdout, reason = "a command line answers on standard output")]
 fn main() -> anyhow::Result<()> {
+    sidelight_provisioning::tls::install_provider();
     match Arguments::parse().command {
         Command::Lab { dir, mqtt, processor } => {
             let path = lab::write(&dir, &lab::Wishes { mqtt, processor })?;

@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::archive::Archive;
+pub use crate::dicom::{CalledAePolicy, Dicom, DicomPeer, Ris};
+use crate::keeping::{self, Destination, Retention};
+
 /// A site file is a page of text; a larger one is a mistake (a log, an image) and is not read into memory.
 const SITE_FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -26,9 +30,17 @@ pub struct Site {
     pub analysis: Analysis,
     pub viewer: Viewer,
     pub broker: Option<Broker>,
+    /// Where performed procedure steps go; without it they end here.
+    pub ris: Option<Ris>,
+    #[serde(default)]
+    pub archive: Archive,
+    #[serde(default)]
+    pub retention: Retention,
+    #[serde(default)]
+    pub destinations: Vec<Destination>,
 }
 
-/// A lab site is plain text on loopback for ever. Every other kind speaks TLS only; this version has no TLS
+/// A lab site is on loopback for ever. Every other kind speaks TLS only; this version has no TLS
 /// yet, so it knows no other kind and says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,31 +58,6 @@ pub enum ProcessorWish {
     Gpu,
     /// The CPU twin, whatever the box has.
     Twin,
-}
-
-/// The DICOM door.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Dicom {
-    pub listen: SocketAddr,
-    pub ae_title: String,
-    /// Whether a caller must use our own AE title.
-    pub called_ae_policy: CalledAePolicy,
-    /// AE titles that may call. Empty: anyone may.
-    pub calling_ae_titles: Vec<String>,
-    /// Associations served at once; the next one is refused as transient, "local limit exceeded".
-    pub associations_max: usize,
-    /// Longest PDU we announce and accept.
-    pub pdu_length_max_bytes: u32,
-    /// An association on which nothing arrives for this long is aborted.
-    pub idle_timeout_s: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum CalledAePolicy {
-    Own,
-    Any,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -124,28 +111,37 @@ impl Site {
         Ok(site)
     }
 
+    /// What this site tells the box to do, in one line for the audit journal.
+    pub fn in_short(&self) -> String {
+        let destinations: Vec<String> = self.destinations.iter().map(Destination::in_short).collect();
+        format!(
+            "site {}/{} ({:?}), AE {}, DICOM {}, viewer {}, broker {}, archive here {}, quota {:?}, destinations [{}]",
+            self.site,
+            self.device,
+            self.kind,
+            self.dicom.ae_title,
+            self.dicom.listen,
+            self.viewer.listen,
+            self.broker.as_ref().map_or("none", |broker| broker.url.as_str()),
+            self.archive.this_box_is_the_archive,
+            self.retention.quota_bytes,
+            destinations.join(", ")
+        )
+    }
+
     fn check(&self) -> Result<(), (&'static str, String)> {
+        keeping::check(self.kind, &self.archive, self.retention, &self.destinations)?;
         for (key, name) in [("site", &self.site), ("device", &self.device)] {
             check_topic_level(name).map_err(|what| (key, what))?;
         }
-        check_ae_title(&self.dicom.ae_title).map_err(|what| ("dicom.ae_title", what))?;
-        for title in &self.dicom.calling_ae_titles {
-            check_ae_title(title).map_err(|what| ("dicom.calling_ae_titles", what))?;
-        }
-        if !(1..=1000).contains(&self.dicom.associations_max) {
-            return Err(("dicom.associations_max", "must be 1 to 1000".into()));
-        }
-        // PS3.8 D.1 sets no lower bound; below 4 KiB a C-STORE command may not fit one PDU with room to spare.
-        if !(4096..=1_048_576).contains(&self.dicom.pdu_length_max_bytes) {
-            return Err(("dicom.pdu_length_max_bytes", "must be 4096 to 1048576".into()));
-        }
-        if !(1..=3600).contains(&self.dicom.idle_timeout_s) {
-            return Err(("dicom.idle_timeout_s", "must be 1 to 3600".into()));
-        }
+        self.dicom.check()?;
+        self.ris.as_ref().map_or(Ok(()), Ris::check)?;
         if !(1..=3600).contains(&self.analysis.study_quiet_s) {
             return Err(("analysis.study_quiet_s", "must be 1 to 3600".into()));
         }
-        for (key, address) in [("dicom.listen", self.dicom.listen), ("viewer.listen", self.viewer.listen)] {
+        let tls = self.dicom.tls_listen.map(|address| ("dicom.tls_listen", address));
+        let plain = [("dicom.listen", self.dicom.listen), ("viewer.listen", self.viewer.listen)];
+        for (key, address) in plain.into_iter().chain(tls) {
             if self.kind == SiteKind::Lab && !address.ip().is_loopback() {
                 return Err((key, "a lab site listens on loopback only".into()));
             }
@@ -175,17 +171,8 @@ impl Broker {
     }
 }
 
-/// An AE title is 1 to 16 printable ASCII characters without backslash (PS3.5 6.2, VR AE).
-fn check_ae_title(title: &str) -> Result<(), String> {
-    let legal = |c: char| (' '..='~').contains(&c) && c != '\\';
-    match title.trim().len() {
-        1..=16 if title.len() <= 16 && title.chars().all(legal) => Ok(()),
-        _ => Err(format!("{title:?} is not an AE title (1 to 16 printable characters, no backslash)")),
-    }
-}
-
 /// One level of an MQTT topic, kept to characters that need no quoting anywhere.
-fn check_topic_level(name: &str) -> Result<(), String> {
+pub(crate) fn check_topic_level(name: &str) -> Result<(), String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if (1..=64).contains(&name.len()) && name.chars().all(legal) {
         return Ok(());

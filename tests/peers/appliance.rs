@@ -38,6 +38,7 @@ pub struct Builder {
     folder: Option<PathBuf>,
     site_edits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
+    disk_mib: Option<u32>,
 }
 
 /// The one line the box prints when it is ready.
@@ -45,6 +46,8 @@ pub struct Builder {
 pub struct Ready {
     pub ready: bool,
     pub dicom: String,
+    /// The TLS door.
+    pub dicom_tls: Option<String>,
     pub http: String,
     pub ae_title: String,
     pub token: String,
@@ -68,10 +71,25 @@ pub fn appliance() -> Builder {
         folder: None,
         site_edits: Vec::new(),
         environment: Vec::new(),
+        disk_mib: None,
     }
 }
 
+/// Whether a process here may have a disk of its own.
+pub fn can_mount() -> bool {
+    let mut command = Command::new("unshare");
+    command.args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    run(command, "util-linux").is_ok_and(|run| run.status.success())
+}
+
 impl Builder {
+    /// Puts the data folder on a disk of this size, which lives as long as the process.
+    #[must_use]
+    pub fn disk_mib(mut self, size: u32) -> Self {
+        self.disk_mib = Some(size);
+        self
+    }
+
     #[must_use]
     pub fn processor(mut self, processor: Processor) -> Self {
         self.processor = processor;
@@ -112,7 +130,9 @@ impl Builder {
             None => Scratch::new("box"),
         }
         .map_err(prepare)?;
-        let started = self.provision(scratch.path()).and_then(|()| serve(scratch.path(), &self.environment));
+        let started = self
+            .provision(scratch.path())
+            .and_then(|()| serve(scratch.path(), &self.environment, self.disk_mib));
         if started.is_err() {
             scratch.keep();
         }
@@ -200,8 +220,13 @@ impl Appliance {
 
     /// Runs another command of the box (`doctor`, `rebuild-index`) on the same site.
     pub fn command(&self, name: &str) -> Result<Run, StartError> {
+        self.command_words(&[name])
+    }
+
+    /// The same for a command of several words (`audit verify`).
+    pub fn command_words(&self, words: &[&str]) -> Result<Run, StartError> {
         let mut command = Command::new(sibling_program("sidelight")?);
-        command.args([name, "--site"]).arg(self.folder().join("site.toml"));
+        command.args(words).arg("--site").arg(self.folder().join("site.toml"));
         run(command, "sidelight")
     }
 
@@ -229,15 +254,39 @@ impl Appliance {
     /// Starts the box again on the same site, after [`Appliance::terminate`] or [`Appliance::kill9`].
     pub fn restart(&mut self) -> Result<(), StartError> {
         self.process.kill9();
-        let (process, ready) = serve(self.scratch.path(), &self.environment)?;
+        let (process, ready) = serve(self.scratch.path(), &self.environment, None)?;
         self.process = process;
         self.ready = ready;
         Ok(())
     }
 }
 
-fn serve(folder: &Path, environment: &[(String, String)]) -> Result<(Watched, Ready), StartError> {
-    let mut command = Command::new(sibling_program("sidelight")?);
+/// `sidelight`, on a disk of its own where one is wanted.
+fn program(folder: &Path, disk_mib: Option<u32>) -> Result<Command, StartError> {
+    let sidelight = sibling_program("sidelight")?;
+    let Some(size) = disk_mib else { return Ok(Command::new(sidelight)) };
+    let prepare = |source| StartError::Prepare { what: "a folder for the disk".into(), source };
+    let data = folder.join("data");
+    std::fs::create_dir_all(&data).map_err(prepare)?;
+    let mut command = Command::new("unshare");
+    // One process from beginning to end: what is signalled is the box.
+    command.args([
+        "-Urm",
+        "sh",
+        "-c",
+        "mount -t tmpfs -o size=$1m tmpfs \"$2\" && shift 2 && exec \"$@\"",
+        "sh",
+    ]);
+    command.arg(size.to_string()).arg(data).arg(sidelight);
+    Ok(command)
+}
+
+fn serve(
+    folder: &Path,
+    environment: &[(String, String)],
+    disk_mib: Option<u32>,
+) -> Result<(Watched, Ready), StartError> {
+    let mut command = program(folder, disk_mib)?;
     command.args(["serve", "--site"]).arg(folder.join("site.toml"));
     // The tests' own service manager, if they run under one, is none of the box's business.
     command.env_remove("NOTIFY_SOCKET").env_remove("WATCHDOG_USEC").env_remove("WATCHDOG_PID");

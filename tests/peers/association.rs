@@ -45,19 +45,29 @@ pub struct Context {
 /// An open association as a service class user.
 #[derive(Debug)]
 pub struct Association {
-    stream: TcpStream,
+    pub(super) stream: TcpStream,
     contexts: Vec<Context>,
     pdu_length_max: usize,
-    message_id: u16,
+    pub(super) message_id: u16,
 }
 
 impl Association {
     /// Proposes one context per (abstract syntax, transfer syntaxes), ids 1, 3, 5, ...
     pub fn open(port: u16, called_ae: &str, proposals: &[(&str, &[&str])]) -> Result<Self, AssociationError> {
+        Self::open_as(port, called_ae, "BYHAND", proposals)
+    }
+
+    /// The same under another name.
+    pub fn open_as(
+        port: u16,
+        called_ae: &str,
+        calling_ae: &str,
+        proposals: &[(&str, &[&str])],
+    ) -> Result<Self, AssociationError> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(patience()))?;
-        stream.write_all(&associate_request(called_ae, "BYHAND", proposals))?;
+        stream.write_all(&associate_request(called_ae, calling_ae, proposals))?;
         let (kind, body) = read_pdu(&mut stream)?;
         match kind {
             2 => {}
@@ -155,7 +165,13 @@ impl Association {
     }
 
     /// Sends the first `bytes` of `content` as P-DATA; the last fragment is marked only when that is all of it.
-    fn send(&mut self, id: u8, command: bool, content: &[u8], bytes: usize) -> Result<(), AssociationError> {
+    pub(super) fn send(
+        &mut self,
+        id: u8,
+        command: bool,
+        content: &[u8],
+        bytes: usize,
+    ) -> Result<(), AssociationError> {
         // 6 bytes of PDV header in each PDU (PS3.8 9.3.5.1).
         let fragment_max = self.pdu_length_max - 6;
         let mut sent = 0;
@@ -174,7 +190,7 @@ impl Association {
     }
 
     /// Reads one response and returns its (0000,0900) Status.
-    fn status(&mut self) -> Result<u16, AssociationError> {
+    pub(super) fn status(&mut self) -> Result<u16, AssociationError> {
         let mut command = Vec::new();
         loop {
             let (kind, body) = read_pdu(&mut self.stream)?;
@@ -220,14 +236,14 @@ pub fn associate_request(called_ae: &str, calling_ae: &str, proposals: &[(&str, 
     pdu(1, &body)
 }
 
-fn pdu(kind: u8, body: &[u8]) -> Vec<u8> {
+pub(super) fn pdu(kind: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![kind, 0];
     bytes.extend(length(body).to_be_bytes());
     bytes.extend(body);
     bytes
 }
 
-fn item(target: &mut Vec<u8>, kind: u8, value: &[u8]) {
+pub(super) fn item(target: &mut Vec<u8>, kind: u8, value: &[u8]) {
     let length = u16::try_from(value.len()).expect("items of a test are short");
     target.extend([kind, 0]);
     target.extend(length.to_be_bytes());
@@ -235,26 +251,26 @@ fn item(target: &mut Vec<u8>, kind: u8, value: &[u8]) {
 }
 
 /// An element of group 0000 in implicit VR little endian, as every command set is (PS3.7 6.3.1).
-fn element(target: &mut Vec<u8>, number: u16, value: &[u8]) {
+pub(super) fn element(target: &mut Vec<u8>, number: u16, value: &[u8]) {
     target.extend([0, 0]);
     target.extend(number.to_le_bytes());
     target.extend(length(value).to_le_bytes());
     target.extend(value);
 }
 
-fn padded(uid: &str) -> String {
+pub(super) fn padded(uid: &str) -> String {
     if uid.len().is_multiple_of(2) { uid.to_owned() } else { format!("{uid}\0") }
 }
 
-fn length(bytes: &[u8]) -> u32 {
+pub(super) fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("what a test sends fits 4 GiB")
 }
 
-fn byte(bytes: &[u8], index: usize) -> u8 {
+pub(super) fn byte(bytes: &[u8], index: usize) -> u8 {
     bytes.get(index).copied().unwrap_or(0)
 }
 
-fn read_pdu(stream: &mut TcpStream) -> Result<(u8, Vec<u8>), AssociationError> {
+pub(super) fn read_pdu(stream: &mut TcpStream) -> Result<(u8, Vec<u8>), AssociationError> {
     let mut header = [0; 6];
     stream.read_exact(&mut header)?;
     let length = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
@@ -302,7 +318,7 @@ fn accepted(body: &[u8]) -> (Vec<Context>, usize) {
     (contexts, pdu_length_max as usize)
 }
 
-fn items(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
+pub(super) fn items(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
     let mut found = Vec::new();
     while let [kind, _, high, low, rest @ ..] = bytes {
         let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
@@ -313,7 +329,7 @@ fn items(mut bytes: &[u8]) -> Vec<(u8, &[u8])> {
     found
 }
 
-fn split_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let length = u32::from_be_bytes(*length) as usize;
     (rest.len() >= length).then(|| rest.split_at(length))

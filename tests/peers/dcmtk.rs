@@ -19,6 +19,24 @@ pub fn dcmsend(port: u16, files: &[PathBuf], options: &[&str]) -> Result<Run, St
     send("dcmsend", port, files, options)
 }
 
+/// The same under TLS: `authority` signs the box's certificate; `own` is the folder of `client.key`, `client.pem`.
+pub fn storescu_secured(
+    port: u16,
+    files: &[PathBuf],
+    authority: &Path,
+    own: Option<&Path>,
+) -> Result<Run, StartError> {
+    let text = |path: &Path| path.display().to_string();
+    let own = own.map(|own| (text(&own.join("client.key")), text(&own.join("client.pem"))));
+    let authority = text(authority);
+    let mut options = match &own {
+        Some((key, certificate)) => vec!["+tls", key, certificate],
+        None => vec!["+tla"],
+    };
+    options.extend(["+cf", &authority]);
+    send("storescu", port, files, &options)
+}
+
 /// C-ECHO.
 pub fn echoscu(port: u16) -> Result<Run, StartError> {
     send("echoscu", port, &[], &[])

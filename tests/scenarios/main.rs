@@ -1,6 +1,7 @@
 //! One file per promise to the user, all modules of one target.
 
 // What scenarios share.
+mod destinations;
 mod patients;
 mod small_ct;
 mod sources;
@@ -9,18 +10,29 @@ mod studies;
 // The promises.
 mod access;
 mod arrives_and_is_scored;
+mod audit;
 mod bad_objects;
 mod dicomweb;
 mod dicomweb_real_data;
+mod commitment;
+mod dicom_tls;
+mod disk_full;
 mod doctor_tells;
+mod forwarding;
 mod heart_region;
+mod identity_conflict;
 mod latency;
 mod layers;
+mod ledger;
 mod messages_wait;
+mod misbehaving_peers;
+mod mpps;
 mod not_applicable;
+mod orthanc;
 mod peers_can_be_trusted;
 mod results_leave;
 mod results_on_the_page;
+mod retention;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
 mod survives_kill;

@@ -91,3 +91,12 @@ pub(crate) fn data_set(object: &InMemDicomObject) -> Vec<u8> {
     object.write_dataset_with_ts(&mut bytes, &syntax).expect("writing to memory cannot fail");
     bytes
 }
+
+/// The first slice of a study as a file.
+pub(crate) fn written_slice(folder: &std::path::Path, study: &SmallCt) -> std::path::PathBuf {
+    let path = folder.join("slice.dcm");
+    let meta = dicom_object::FileMetaTableBuilder::new().transfer_syntax(uids::EXPLICIT_VR_LITTLE_ENDIAN);
+    let object = study.object(0, 64).with_meta(meta).expect("a whole object");
+    object.write_to_file(&path).expect("a file for the slice");
+    path
+}

@@ -70,6 +70,8 @@ if [ "$purpose" = test ]; then
     want mesa-vulkan-drivers 'Vulkan in software, so that the GPU path is tested without a GPU' software_vulkan
     want dicom3tools 'validates the objects the box makes (dciodvfy)' program dciodvfy
     want poppler-utils 'reads the report the box writes (pdftotext)' program pdftotext
+    want orthanc 'a PACS that nobody here wrote, to send to and query from' program Orthanc
+    want orthanc-dicomweb 'its STOW-RS and QIDO-RS' test -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so
     want chromium 'opens the reading station and takes its picture' browser
 fi
 [ -n "$missing" ] || exit 0
@@ -127,9 +129,11 @@ $root apt-get update
 # shellcheck disable=SC2086 # one word a package
 $root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $missing </dev/null
 
-# Nor at the next boot: the tests and the demo start their own broker on loopback.
-case " $missing " in
-*" mosquitto "*)
-    if program systemctl >/dev/null; then $root systemctl disable mosquitto.service >/dev/null 2>&1 || true; fi
-    ;;
-esac
+# Nor at the next boot: the tests and the demo start their own broker and PACS on loopback.
+for daemon in mosquitto orthanc; do
+    case " $missing " in
+    *" $daemon "*)
+        if program systemctl >/dev/null; then $root systemctl disable $daemon.service >/dev/null 2>&1 || true; fi
+        ;;
+    esac
+done

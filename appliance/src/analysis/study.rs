@@ -29,6 +29,9 @@ struct Look {
 impl Analysis {
     /// Moves a study on as far as it goes. Returns when to look at it again.
     pub(super) async fn step(&mut self, study: &StudyUid) -> Result<Option<Timestamp>, AnalysisError> {
+        if self.hold(study).await? {
+            return Ok(None);
+        }
         let (store, uid) = (self.store.clone(), study.clone());
         let (record, cards, series) = blocking(move || {
             Ok::<_, StoreError>((store.study(&uid)?, store.finding_cards(&uid)?, store.series(&uid)?))
@@ -56,6 +59,21 @@ impl Analysis {
             self.store.live().changed(study);
         }
         Ok(next)
+    }
+
+    /// A study under two patients waits for an admin and says so. It stays open: the decision wakes it.
+    async fn hold(&self, study: &StudyUid) -> Result<bool, AnalysisError> {
+        let (store, uid) = (self.store.clone(), study.clone());
+        let held = blocking(move || store.is_held(&uid)).await??;
+        if held {
+            self.progress(
+                study,
+                ProgressState::Waiting,
+                "held: two patients in one study; an admin decides",
+                None,
+            );
+        }
+        Ok(held)
     }
 
     /// A finding made of fewer instances than the study now has is no longer what the box says.

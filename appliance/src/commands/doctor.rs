@@ -9,6 +9,7 @@ use sidelight::clock::Clock;
 use sidelight::disk;
 use sidelight_kernels::{AdapterReport, survey};
 use sidelight_provisioning::Identity;
+use sidelight_provisioning::keeping::Destination;
 use sidelight_provisioning::site::{ProcessorWish, Site};
 
 /// Less than this and a single CT perfusion study may not fit.
@@ -52,6 +53,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     port("viewer port", site.viewer.listen, &mut report);
     clock(&mut report);
     broker(&site, &mut report);
+    archive(&site, &mut report);
+    for destination in &site.destinations {
+        reach(destination, &mut report);
+    }
     Ok(if report.trouble { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
@@ -148,5 +153,46 @@ fn broker(site: &Site, report: &mut Report) {
     match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
         Ok(_) => report.good("broker", &format!("{} answers", broker.url)),
         Err(error) => report.bad("broker", &format!("{} does not answer: {error}", broker.url)),
+    }
+}
+
+/// Who keeps the objects in the end, and so whether anything is ever deleted here.
+fn archive(site: &Site, report: &mut Report) {
+    let archives: Vec<&str> = site
+        .destinations
+        .iter()
+        .filter(|destination| destination.archive)
+        .map(|destination| destination.name.as_str())
+        .collect();
+    match (site.archive.this_box_is_the_archive, archives.is_empty(), site.retention.quota_bytes) {
+        (true, ..) => report.good("archive", "this box; nothing is ever deleted"),
+        (false, true, _) => report.bad(
+            "archive",
+            "none: nothing is ever deleted and the disk will fill; name a destination with archive = true, or say \
+             this_box_is_the_archive",
+        ),
+        (false, false, None) => {
+            report.good("archive", &format!("{}; no quota, so nothing is deleted", archives.join(", ")));
+        }
+        (false, false, Some(quota)) => report.good(
+            "archive",
+            &format!("{}; what it has confirmed is deleted above {quota} bytes", archives.join(", ")),
+        ),
+    }
+}
+
+fn reach(destination: &Destination, report: &mut Report) {
+    let what = format!("destination {}", destination.name);
+    let authority = destination
+        .address
+        .as_deref()
+        .or_else(|| destination.url.as_deref()?.strip_prefix("http://")?.split('/').next());
+    let address = authority.and_then(|authority| authority.to_socket_addrs().ok()?.next());
+    let Some(address) = address else { return report.bad(&what, "its address does not resolve") };
+    match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
+        Ok(_) => report.good(&what, &format!("{address} answers")),
+        Err(error) => {
+            report.bad(&what, &format!("{address} does not answer: {error}; its objects wait here"))
+        }
     }
 }

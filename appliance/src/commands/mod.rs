@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+mod audit;
 mod doctor;
 mod rebuild_index;
 mod serve;
@@ -16,6 +17,8 @@ pub(crate) enum Command {
     Serve(serve::Arguments),
     /// Say what the box sees and what is wrong with it
     Doctor(doctor::Arguments),
+    /// The audit journal: who did what, when
+    Audit(audit::Arguments),
     /// Make the index again from files and journal; the old one is set aside
     RebuildIndex(rebuild_index::Arguments),
 }
@@ -28,6 +31,7 @@ impl Command {
         let outcome = match self {
             Self::Serve(arguments) => serve::run(&arguments).map(|()| ExitCode::SUCCESS),
             Self::Doctor(arguments) => doctor::run(&arguments),
+            Self::Audit(arguments) => audit::run(&arguments),
             Self::RebuildIndex(arguments) => rebuild_index::run(&arguments).map(|()| ExitCode::SUCCESS),
         };
         outcome.unwrap_or_else(|error| {

@@ -1,15 +1,22 @@
 //! The accepting side of one association, from its request to its end.
 
+mod messages;
+
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dicom_ul::pdu::{
     AbortRQServiceProviderReason as Provider, AbortRQSource, AssociationRQ, PDataValue, PDataValueType, Pdu,
 };
 
-use super::command::{C_CANCEL_RQ, C_ECHO_RQ, C_STORE_RQ, COMMAND_BYTES_MAX, Request, Status};
-use super::negotiation::{Context, Policy, VERIFICATION, decide};
+use super::command::{C_CANCEL_RQ, C_ECHO_RQ, C_STORE_RQ, COMMAND_BYTES_MAX, Request, Status, is_response};
+use super::negotiation::{Context, Policy, decide, peer_pdu_length_max};
+use super::services::VERIFICATION;
 use crate::part10::Header;
 use crate::uid::SopInstanceUid;
+
+pub use messages::{Asked, Message, Report};
 
 /// PS3.8 9.1.5: a connection that does not ask for an association within this is closed.
 const ARTIM: Duration = Duration::from_secs(30);
@@ -17,8 +24,10 @@ const ARTIM: Duration = Duration::from_secs(30);
 /// What happens to the association.
 pub enum Input {
     Pdu(Pdu),
-    /// The object announced by the last `Act::Finish` has an outcome.
+    /// The object announced by the last `Act::Finish`, or the last `Act::Message`, has an outcome.
     Answered(Status),
+    /// Tell the caller something it had asked for; only when `may_report`.
+    Report(Report),
     /// The peer closed the connection.
     Closed,
     /// Bytes came that are no PDU.
@@ -34,6 +43,7 @@ impl std::fmt::Debug for Input {
         match self {
             Self::Pdu(pdu) => write!(f, "{}", pdu.short_description()),
             Self::Answered(status) => write!(f, "Answered({:#06x})", status.code),
+            Self::Report(_) => f.write_str("Report"),
             Self::Closed => f.write_str("Closed"),
             Self::Nonsense => f.write_str("Nonsense"),
             Self::Silence => f.write_str("Silence"),
@@ -55,6 +65,10 @@ pub enum Act {
     Finish,
     /// The object will not be completed: forget it.
     Discard,
+    /// Do what the message asks; answer with `Input::Answered`.
+    Message(Message),
+    /// The caller's answer to our report.
+    Reported(Status),
     /// Close the connection. `released`: the peer was done.
     Close { released: bool, reason: &'static str },
 }
@@ -91,6 +105,12 @@ enum State {
         request: Request,
         refusal: Option<Status>,
     },
+    /// A message that is no object is arriving.
+    Message {
+        context: u8,
+        request: Request,
+        message: Message,
+    },
     /// The data set is complete, the disk is at work.
     Storing {
         context: u8,
@@ -101,12 +121,18 @@ enum State {
 
 /// One association as its acceptor sees it.
 pub struct Acceptor {
-    policy: Policy,
+    policy: Arc<Policy>,
+    from: IpAddr,
     /// The box already serves as many associations as it may.
     busy: bool,
     state: State,
     contexts: Vec<Context>,
     calling_ae_title: String,
+    peer_pdu_bytes_max: u32,
+    /// Message id of the last report of ours.
+    message_id: u16,
+    /// A report of ours that the caller has not answered.
+    outstanding: Option<u16>,
     idle_timeout: Duration,
     last_heard: Instant,
 }
@@ -118,13 +144,17 @@ impl std::fmt::Debug for Acceptor {
 }
 
 impl Acceptor {
-    pub fn new(policy: Policy, busy: bool, idle_timeout: Duration, now: Instant) -> Self {
+    pub fn new(policy: Arc<Policy>, from: IpAddr, busy: bool, idle_timeout: Duration, now: Instant) -> Self {
         Self {
             policy,
+            from,
             busy,
             state: State::Requested,
             contexts: Vec::new(),
             calling_ae_title: String::new(),
+            peer_pdu_bytes_max: 0,
+            message_id: 0,
+            outstanding: None,
             idle_timeout,
             last_heard: now,
         }
@@ -155,6 +185,7 @@ impl Acceptor {
                 self.last_heard = now;
                 self.on_pdu(pdu)
             }
+            Input::Report(report) => self.report(&report),
             Input::Closed => self.end(None, false, "the peer closed the connection"),
             Input::Nonsense => self.abort(Provider::UnrecognizedPdu, "bytes that are no PDU"),
             Input::Silence => self.abort(Provider::ReasonNotSpecified, "silence"),
@@ -177,10 +208,11 @@ impl Acceptor {
     }
 
     fn requested(&mut self, request: &AssociationRQ) -> Vec<Act> {
-        match decide(&self.policy, request, self.busy) {
+        self.calling_ae_title = printable(&request.calling_ae_title);
+        match decide(&self.policy, request, self.from, self.busy) {
             Ok((accepted, contexts)) => {
-                self.calling_ae_title = printable(&request.calling_ae_title);
                 self.contexts = contexts;
+                self.peer_pdu_bytes_max = peer_pdu_length_max(&request.user_variables);
                 self.state = State::Idle;
                 vec![send(Pdu::AssociationAC(accepted))]
             }
@@ -212,6 +244,9 @@ impl Acceptor {
             (State::Object { context, request, refusal }, PDataValueType::Data) if context == id => {
                 self.data(context, request, refusal, value)
             }
+            (State::Message { context, request, message }, PDataValueType::Data) if context == id => {
+                self.message(context, request, message, &value)
+            }
             (state, _) => {
                 self.state = state;
                 self.abort(Provider::UnexpectedPduParameter, "a fragment out of place")
@@ -228,6 +263,9 @@ impl Acceptor {
             self.state = State::Command { context, bytes };
             return Vec::new();
         }
+        if is_response(&bytes) {
+            return self.reported(&bytes);
+        }
         match Request::parse(&bytes) {
             Ok(request) => self.request(context, request),
             Err(_) => self.abort(Provider::InvalidPduParameter, "a command set that does not parse"),
@@ -237,14 +275,19 @@ impl Acceptor {
     fn request(&mut self, context: u8, request: Request) -> Vec<Act> {
         let abstract_syntax = self.context(context).map_or("", |context| context.abstract_syntax.as_str());
         let verification = abstract_syntax == VERIFICATION;
+        let asked = messages::offered(abstract_syntax, &request);
+        let stores = !verification && !messages::stores_nothing(abstract_syntax, &request);
         match request.field {
             // Nothing of ours takes long enough to be cancelled, and a cancel is not answered (PS3.7 9.3.2.3).
             C_CANCEL_RQ => Vec::new(),
             C_ECHO_RQ if verification && !request.has_data_set => {
                 vec![respond(context, &request, &Status::success())]
             }
-            C_STORE_RQ if !verification && request.has_data_set => self.begin(context, request),
+            C_STORE_RQ if stores && request.has_data_set => self.begin(context, request),
             _ => {
+                if let Some(asked) = asked {
+                    return self.gather(context, request, asked);
+                }
                 let status = Status::with(Status::UNRECOGNIZED_OPERATION, "operation not offered here");
                 self.drain_or_answer(context, request, status)
             }

@@ -6,9 +6,15 @@ pub(super) const COMMAND_BYTES_MAX: usize = 16 * 1024;
 pub(super) const C_STORE_RQ: u16 = 0x0001;
 pub(super) const C_ECHO_RQ: u16 = 0x0030;
 pub(super) const C_CANCEL_RQ: u16 = 0x0FFF;
+pub(super) const N_EVENT_REPORT_RQ: u16 = 0x0100;
+pub(super) const N_SET_RQ: u16 = 0x0120;
+pub(super) const N_ACTION_RQ: u16 = 0x0130;
+pub(super) const N_CREATE_RQ: u16 = 0x0140;
 /// Set in every response (PS3.7 E.1-1).
-const RESPONSE: u16 = 0x8000;
+pub(super) const RESPONSE: u16 = 0x8000;
 const NO_DATA_SET: u16 = 0x0101;
+/// Anything but `NO_DATA_SET`; this is what everybody sends.
+const DATA_SET: u16 = 0x0000;
 
 /// What we answer, with a comment for the person at the console.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +39,32 @@ impl Status {
     pub const SOP_CLASS_NOT_SUPPORTED: u16 = 0x0122;
     /// PS3.7 C.5.
     pub const UNRECOGNIZED_OPERATION: u16 = 0x0211;
+    /// PS3.7 C.5.20.
+    pub const NO_SUCH_SOP_INSTANCE: u16 = 0x0112;
+    /// PS3.7 C.5.7.
+    pub const DUPLICATE_SOP_INSTANCE: u16 = 0x0111;
+    /// PS3.7 C.5.12.
+    pub const INVALID_SOP_INSTANCE: u16 = 0x0117;
+    /// PS3.7 C.4.3.
+    pub const CLASS_INSTANCE_CONFLICT: u16 = 0x0119;
+    /// PS3.7 C.5.16.
+    pub const MISSING_ATTRIBUTE: u16 = 0x0120;
+    /// PS3.7 C.5.13.
+    pub const INVALID_ARGUMENT: u16 = 0x0115;
+    /// PS3.7 10.1.4.1.10, C.5.17.
+    pub const NO_SUCH_ACTION: u16 = 0x0123;
+    /// PS3.7 C.5.19.
+    pub const NO_SUCH_EVENT: u16 = 0x0113;
+    /// PS3.7 C.5.22.
+    pub const RESOURCE_LIMITATION: u16 = 0x0213;
 
     pub fn success() -> Self {
         Self { code: Self::SUCCESS, comment: String::new() }
+    }
+
+    /// PS3.7 C.1: neither success nor one of the warnings (0001, 0107, 0116 and Bxxx).
+    pub fn is_failure(&self) -> bool {
+        !matches!(self.code, 0x0000 | 0x0001 | 0x0107 | 0x0116 | 0xB000..=0xBFFF)
     }
 
     pub fn with(code: u16, comment: impl Into<String>) -> Self {
@@ -48,8 +77,21 @@ impl Status {
 pub(super) struct Request {
     pub field: u16,
     pub message_id: u16,
+    /// Affected or, for operations on something that exists, Requested SOP Class UID.
     pub sop_class: String,
+    /// Affected or Requested SOP Instance UID.
     pub sop_instance: String,
+    /// Action or Event Type ID.
+    pub type_id: Option<u16>,
+    pub has_data_set: bool,
+}
+
+/// A response as the peer sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub field: u16,
+    pub message_id: u16,
+    pub status: Status,
     pub has_data_set: bool,
 }
 
@@ -62,31 +104,118 @@ pub(super) enum CommandError {
     Incomplete,
 }
 
-impl Request {
-    pub(super) fn parse(mut bytes: &[u8]) -> Result<Self, CommandError> {
-        let (mut field, mut message_id, mut data_set) = (None, None, NO_DATA_SET);
-        let (mut sop_class, mut sop_instance) = (String::new(), String::new());
+/// The elements of a command set that anything here looks at.
+#[derive(Default)]
+struct Elements {
+    field: Option<u16>,
+    message_id: Option<u16>,
+    responded_to: Option<u16>,
+    type_id: Option<u16>,
+    status: Option<u16>,
+    has_data_set: bool,
+    sop_class: String,
+    sop_instance: String,
+    comment: String,
+}
+
+impl Elements {
+    fn parse(mut bytes: &[u8]) -> Result<Self, CommandError> {
+        let mut found = Self::default();
         while !bytes.is_empty() {
             let head: [u8; 8] =
                 bytes.get(..8).and_then(|h| h.try_into().ok()).ok_or(CommandError::Truncated)?;
             let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
             let value = bytes.get(8..8usize.saturating_add(length)).ok_or(CommandError::Truncated)?;
-            let us = || value.try_into().ok().map(u16::from_le_bytes);
-            let text = || String::from_utf8_lossy(value).trim_end_matches(['\0', ' ']).to_owned();
-            match (u16::from_le_bytes([head[0], head[1]]), u16::from_le_bytes([head[2], head[3]])) {
-                (0, 0x0002) => sop_class = text(),
-                (0, 0x0100) => field = us(),
-                (0, 0x0110) => message_id = us(),
-                (0, 0x0800) => data_set = us().unwrap_or(NO_DATA_SET),
-                (0, 0x1000) => sop_instance = text(),
-                _ => {}
+            let number = u16::from_le_bytes([head[2], head[3]]);
+            if u16::from_le_bytes([head[0], head[1]]) == 0 {
+                found.take(number, value);
             }
             bytes = &bytes[8 + length..];
         }
-        let (Some(field), Some(message_id)) = (field, message_id) else {
+        Ok(found)
+    }
+
+    fn take(&mut self, number: u16, value: &[u8]) {
+        let us = || value.try_into().ok().map(u16::from_le_bytes);
+        let text = || String::from_utf8_lossy(value).trim_end_matches(['\0', ' ']).to_owned();
+        match number {
+            0x0002 | 0x0003 => self.sop_class = text(),
+            0x0100 => self.field = us(),
+            0x0110 => self.message_id = us(),
+            0x0120 => self.responded_to = us(),
+            0x0800 => self.has_data_set = us().is_some_and(|data_set| data_set != NO_DATA_SET),
+            0x0900 => self.status = us(),
+            0x0902 => self.comment = text(),
+            0x1000 | 0x1001 => self.sop_instance = text(),
+            0x1002 | 0x1008 => self.type_id = us(),
+            _ => {}
+        }
+    }
+}
+
+/// Whether a command set is a response. One that does not parse is none.
+pub(super) fn is_response(bytes: &[u8]) -> bool {
+    Elements::parse(bytes).is_ok_and(|found| found.field.is_some_and(|field| field & RESPONSE != 0))
+}
+
+impl Answer {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
+        let found = Elements::parse(bytes)?;
+        match (found.field, found.responded_to, found.status) {
+            (Some(field), Some(message_id), Some(code)) if field & RESPONSE != 0 => Ok(Self {
+                field,
+                message_id,
+                status: Status { code, comment: found.comment },
+                has_data_set: found.has_data_set,
+            }),
+            _ => Err(CommandError::Incomplete),
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, CommandError> {
+        let found = Elements::parse(bytes)?;
+        let (Some(field), Some(message_id)) = (found.field, found.message_id) else {
             return Err(CommandError::Incomplete);
         };
-        Ok(Self { field, message_id, sop_class, sop_instance, has_data_set: data_set != NO_DATA_SET })
+        Ok(Self {
+            field,
+            message_id,
+            sop_class: found.sop_class,
+            sop_instance: found.sop_instance,
+            type_id: found.type_id,
+            has_data_set: found.has_data_set,
+        })
+    }
+
+    /// The command set of this request, as we send it.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        // N-SET and N-ACTION name what exists (Requested), everything else what it is about (Affected).
+        let requested = matches!(self.field, N_SET_RQ | N_ACTION_RQ);
+        let mut body = Vec::with_capacity(256);
+        if !self.sop_class.is_empty() {
+            element(&mut body, if requested { 0x0003 } else { 0x0002 }, &padded(&self.sop_class, 0));
+        }
+        element(&mut body, 0x0100, &self.field.to_le_bytes());
+        element(&mut body, 0x0110, &self.message_id.to_le_bytes());
+        if self.field == C_STORE_RQ {
+            // Priority: medium (PS3.7 9.3.1.1).
+            element(&mut body, 0x0700, &0u16.to_le_bytes());
+        }
+        let data_set = if self.has_data_set { DATA_SET } else { NO_DATA_SET };
+        element(&mut body, 0x0800, &data_set.to_le_bytes());
+        if !self.sop_instance.is_empty() {
+            element(&mut body, if requested { 0x1001 } else { 0x1000 }, &padded(&self.sop_instance, 0));
+        }
+        if let Some(type_id) = self.type_id {
+            element(
+                &mut body,
+                if self.field == N_ACTION_RQ { 0x1008 } else { 0x1002 },
+                &type_id.to_le_bytes(),
+            );
+        }
+        with_length(&body)
     }
 
     /// The response to this request, without a data set.
@@ -106,12 +235,17 @@ impl Request {
         if !self.sop_instance.is_empty() {
             element(&mut body, 0x1000, &padded(&self.sop_instance, 0));
         }
-        let mut bytes = Vec::with_capacity(body.len() + 12);
-        let length = u32::try_from(body.len()).expect("a response is short");
-        element(&mut bytes, 0x0000, &length.to_le_bytes());
-        bytes.extend_from_slice(&body);
-        bytes
+        with_length(&body)
     }
+}
+
+/// A command set begins with its own length (0000,0000).
+fn with_length(body: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(body.len() + 12);
+    let length = u32::try_from(body.len()).expect("a command set is short");
+    element(&mut bytes, 0x0000, &length.to_le_bytes());
+    bytes.extend_from_slice(body);
+    bytes
 }
 
 fn padded(text: &str, pad: u8) -> Vec<u8> {

@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use dicom_ul::pdu::{PresentationContextProposed, PresentationContextResultReason as Reason};
 
+use super::super::negotiation::Caller;
 use super::*;
 
 const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
 
-fn policy() -> Policy {
-    Policy {
-        ae_title: "SIDELIGHT".into(),
-        called_must_be_ours: true,
-        calling_ae_titles: vec!["CT1".into()],
-        pdu_length_max_bytes: 131_072,
-    }
+fn policy() -> Arc<Policy> {
+    let caller = Caller { ae_title: "CT1".into(), networks: vec!["10.0.0.0/8".parse().unwrap()] };
+    let open = Policy::open("SIDELIGHT");
+    Arc::new(Policy { called_must_be_ours: true, callers: vec![caller], ..open })
+}
+
+fn scanner() -> IpAddr {
+    [10, 1, 2, 3].into()
 }
 
 #[expect(clippy::disallowed_methods, reason = "a starting point; the test moves time itself")]
@@ -23,7 +25,7 @@ fn start() -> Instant {
 }
 
 fn acceptor(busy: bool) -> Acceptor {
-    Acceptor::new(policy(), busy, Duration::from_secs(60), start())
+    Acceptor::new(policy(), scanner(), busy, Duration::from_secs(60), start())
 }
 
 fn association(called: &str, calling: &str) -> Pdu {
@@ -229,7 +231,7 @@ fn fragments_out_of_place_end_the_association() {
 #[test]
 fn silence_is_due_after_the_idle_timeout_counted_from_the_last_word() {
     let begin = start();
-    let mut acceptor = Acceptor::new(policy(), false, Duration::from_secs(60), begin);
+    let mut acceptor = Acceptor::new(policy(), scanner(), false, Duration::from_secs(60), begin);
     assert_eq!(acceptor.deadline(), Some(begin + ARTIM));
     acceptor.on(Input::Pdu(association("SIDELIGHT", "CT1")), begin + Duration::from_secs(5));
     assert_eq!(acceptor.deadline(), Some(begin + Duration::from_secs(65)));

@@ -1,6 +1,6 @@
 //! PDUs on a byte stream: the six-byte header is looked at first, then exactly one PDU is passed to dicom-ul.
 
-use dicom_ul::pdu::{Pdu, read_pdu, write_pdu};
+use dicom_ul::pdu::{PDataValue, PDataValueType, Pdu, read_pdu, write_pdu};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::acceptor::Outgoing;
@@ -21,24 +21,52 @@ pub enum WireError {
     #[error("bytes that are no PDU")]
     NotAPdu,
     #[error("reading from the peer failed: {0}")]
-    Io(#[from] std::io::Error),
+    Io(std::io::Error),
 }
 
-/// Reads PDUs one at a time; cancel-safe only between calls.
+impl WireError {
+    fn from_io(error: std::io::Error) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset => Self::Ended,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// Reads PDUs one at a time. Cancel-safe: what has come of a PDU is kept until the next call.
 #[derive(Debug)]
 pub struct PduReader {
     buffer: Vec<u8>,
+    /// Bytes of the present PDU that have come, its header included.
+    come: usize,
     length_max: u32,
 }
 
 impl PduReader {
     pub fn new(length_max: u32) -> Self {
-        Self { buffer: Vec::new(), length_max }
+        Self { buffer: vec![0; HEADER_BYTES], come: 0, length_max }
+    }
+
+    /// Whether the next byte begins a PDU.
+    pub fn is_between_pdus(&self) -> bool {
+        self.come == 0
     }
 
     pub async fn read(&mut self, stream: &mut (impl AsyncRead + Unpin)) -> Result<Pdu, WireError> {
-        let mut header = [0u8; HEADER_BYTES];
-        read_exact(stream, &mut header).await?;
+        self.fill(stream, HEADER_BYTES).await?;
+        let (length, limit) = self.claim()?;
+        self.fill(stream, HEADER_BYTES + length as usize).await?;
+        self.come = 0;
+        match read_pdu(&self.buffer[..HEADER_BYTES + length as usize], limit.max(4096), true) {
+            Ok(Some(pdu)) => Ok(pdu),
+            // The error may quote the bytes it could not read: it is dropped, not logged.
+            Ok(None) | Err(_) => Err(WireError::NotAPdu),
+        }
+    }
+
+    /// The length the header claims, once it has been found bearable, and the limit it was held against.
+    fn claim(&self) -> Result<(u32, u32), WireError> {
+        let header = &self.buffer[..HEADER_BYTES];
         let kind = header[0];
         let claimed = u32::from_be_bytes([header[2], header[3], header[4], header[5]]);
         let limit = if kind == ASSOCIATE_RQ { ASSOCIATE_BYTES_MAX } else { self.length_max };
@@ -48,29 +76,60 @@ impl PduReader {
         if claimed > limit {
             return Err(WireError::TooLong { kind, claimed, limit });
         }
-        self.buffer.resize(HEADER_BYTES + claimed as usize, 0);
-        self.buffer[..HEADER_BYTES].copy_from_slice(&header);
-        read_exact(stream, &mut self.buffer[HEADER_BYTES..]).await?;
-        match read_pdu(self.buffer.as_slice(), limit.max(4096), true) {
-            Ok(Some(pdu)) => Ok(pdu),
-            // The error may quote the bytes it could not read: it is dropped, not logged.
-            Ok(None) | Err(_) => Err(WireError::NotAPdu),
+        Ok((claimed, limit))
+    }
+
+    async fn fill(&mut self, stream: &mut (impl AsyncRead + Unpin), bytes: usize) -> Result<(), WireError> {
+        if self.buffer.len() < bytes {
+            self.buffer.resize(bytes, 0);
         }
+        while self.come < bytes {
+            match stream.read(&mut self.buffer[self.come..bytes]).await {
+                Ok(0) => return Err(WireError::Ended),
+                Ok(count) => self.come += count,
+                Err(error) => return Err(WireError::from_io(error)),
+            }
+        }
+        Ok(())
     }
 }
 
-async fn read_exact(stream: &mut (impl AsyncRead + Unpin), bytes: &mut [u8]) -> Result<(), WireError> {
-    match stream.read_exact(bytes).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(WireError::Ended),
-        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Err(WireError::Ended),
-        Err(error) => Err(error.into()),
-    }
+/// Header of a PDU and of the one value in it (PS3.8 9.3.5).
+const HEADERS_BYTES: u32 = 12;
+
+/// Bytes that fit one PDU of this length, its header counted or not (PS3.8 D.1 does not, some peers do); even, as
+/// fragments must be.
+pub(super) fn fragment_bytes_max(pdu_bytes_max: u32) -> usize {
+    (pdu_bytes_max.saturating_sub(HEADERS_BYTES) & !1).max(2) as usize
+}
+
+/// One value in a PDU of its own.
+pub(super) fn fragment(context: u8, value_type: PDataValueType, data: Vec<u8>, is_last: bool) -> Outgoing {
+    let value = PDataValue { presentation_context_id: context, value_type, is_last, data };
+    Outgoing(Pdu::PData { data: vec![value] })
+}
+
+/// `bytes`, which are not empty, in as many PDUs as they need.
+pub(super) fn fragments(
+    context: u8,
+    kind: &PDataValueType,
+    bytes: &[u8],
+    piece_bytes: usize,
+) -> Vec<Outgoing> {
+    let pieces = bytes.chunks(piece_bytes);
+    let last = pieces.len().saturating_sub(1);
+    let piece =
+        |(number, piece): (usize, &[u8])| fragment(context, kind.clone(), piece.to_vec(), number == last);
+    pieces.enumerate().map(piece).collect()
 }
 
 /// The bytes of a PDU of ours.
 pub fn encode(outgoing: &Outgoing) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(512);
+    let data = match &outgoing.0 {
+        Pdu::PData { data } => data.iter().map(|value| value.data.len()).sum(),
+        _ => 0,
+    };
+    let mut bytes = Vec::with_capacity(512 + data);
     write_pdu(&mut bytes, &outgoing.0).expect("our own PDUs are short and well formed");
     bytes
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+use super::blocking;
+use super::room::Claim;
 use crate::clock::Timestamp;
 use crate::dimse::{ObjectHead, Status};
 use crate::part10::{FactsError, InstanceFacts, read_facts};
@@ -53,6 +55,8 @@ pub(super) struct Receiving {
     buffer: Vec<u8>,
     /// On disk so far. Absent until the first write: a small object is written once.
     file: Option<Written>,
+    /// Its share of the disk; `None`: there was none left when it began.
+    claim: Option<Claim>,
     /// The first write that failed; later bytes are dropped, the answer will say so.
     failed: Option<std::io::Error>,
 }
@@ -65,9 +69,15 @@ struct Written {
 }
 
 impl Receiving {
-    pub(super) fn begin(store: &Store, head: &ObjectHead) -> Self {
+    pub(super) fn begin(store: &Store, head: &ObjectHead, claim: Option<Claim>) -> Self {
         let header = head.header.to_bytes();
-        Self { path: store.incoming_path(), header, buffer: Vec::new(), file: None, failed: None }
+        let failed = claim.is_none().then(|| std::io::ErrorKind::StorageFull.into());
+        Self { path: store.incoming_path(), header, buffer: Vec::new(), file: None, claim, failed }
+    }
+
+    /// Bytes of it that are on the disk or on their way there.
+    pub(super) fn bytes(&self) -> u64 {
+        self.file.as_ref().map_or(0, |written| written.bytes) + self.buffer.len() as u64
     }
 
     pub(super) async fn append(&mut self, bytes: Vec<u8>) {
@@ -82,8 +92,20 @@ impl Receiving {
         let (file, buffer) = (self.file.take(), std::mem::take(&mut self.buffer));
         match blocking(move || write(file, &path, &header, buffer)).await {
             Ok((file, buffer)) => (self.file, self.buffer) = (Some(file), buffer),
-            Err(error) => self.failed = Some(error),
+            Err(error) => return self.fail(error).await,
         }
+        if self.claim.as_mut().is_some_and(|claim| !claim.wrote(BUFFER_BYTES as u64)) {
+            self.fail(std::io::ErrorKind::StorageFull.into()).await;
+        }
+    }
+
+    /// No more of it is kept, and what was is given back at once: others may need the room.
+    async fn fail(&mut self, error: std::io::Error) {
+        self.failed = Some(error);
+        self.file = None;
+        self.claim = None;
+        let path = self.path.clone();
+        blocking(move || drop(std::fs::remove_file(path))).await;
     }
 
     /// Makes the object durable and files it. Everything slow happens on a blocking thread.
@@ -163,8 +185,9 @@ fn refuse(error: StoreError) -> Outcome {
     if let StoreError::File { source, .. } = &error
         && matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     {
-        tracing::error!("the disk is full: refusing objects; make room or raise the quota");
-        return Outcome::Refused { reason: "the box's disk is full".into() };
+        // Said once in the log, by the room (room.rs) or by the file system's own limit below.
+        tracing::debug!("refused: no room on the disk");
+        return Outcome::Refused { reason: "the box's disk is nearly full; try again later".into() };
     }
     tracing::error!(%error, "an object could not be stored");
     Outcome::Broken(error)
@@ -189,10 +212,4 @@ fn write(
     written.bytes += buffer.len() as u64;
     buffer.clear();
     Ok((written, buffer))
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let span = tracing::Span::current();
-    let work = move || span.in_scope(work);
-    tokio::task::spawn_blocking(work).await.expect("the work does not panic and is never aborted")
 }

@@ -7,7 +7,7 @@ use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{Packet, PubAckReason};
 use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, MqttOptions};
 
-use super::Config;
+use super::fleet::Config;
 use crate::store::records::Promise;
 
 const KEEP_ALIVE: Duration = Duration::from_secs(30);

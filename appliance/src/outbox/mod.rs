@@ -1,93 +1,25 @@
-//! Outbox delivers what the store promised, once acknowledged, in order, at its own pace, over MQTT.
+//! Outbox delivers what the store promised, once acknowledged, in order, at its own pace: messages to the fleet over
+//! MQTT, objects to PACS and archives by C-STORE or STOW-RS.
 //!
-//! One message is in flight at a time and is struck from the store only on its own successful PUBACK: rumqttc keeps
-//! its queue in memory and loses it with the session (research/fleet.md 4.1), so it is never given more than it may
-//! lose. It decides nothing about what is sent.
+//! ```text
+//! store --promise--> fleet (one message in flight) ----MQTT----> broker
+//! store --change---> plan --queue--> store --queue--> destination (a worker each) --C-STORE, STOW-RS--> PACS
+//! ```
+//!
+//! Every destination has its own queue and its own worker, so a dead one delays nobody. It decides nothing about what
+//! is true, and never changes a byte of an object: what is sent is the file as it was received.
 
+pub mod destination;
+mod dicom;
+pub mod fleet;
 mod link;
+pub mod plan;
+mod stow;
 
 use std::time::Duration;
 
-use tokio::sync::broadcast::error::RecvError;
-
-use crate::stop::Stop;
-use crate::store::records::Promise;
-use crate::store::{Store, StoreError};
-use link::{Link, LinkError};
-
-/// First pause after a failure; doubled up to `PAUSE_MAX`, each with up to half of itself added at random.
-const PAUSE_MIN: Duration = Duration::from_millis(250);
-const PAUSE_MAX: Duration = Duration::from_secs(15);
-/// Looks at the store this often even when nothing woke it.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
-
-#[derive(Clone, Debug)]
-pub struct Config {
-    pub host: String,
-    pub port: u16,
-    /// `sidelight/v1/<site>/<device>`; the promise's lane follows.
-    pub topic_prefix: String,
-    /// One client id per box, for ever: the broker keeps the session under it.
-    pub client_id: String,
-}
-
-/// Delivers until told to stop. Only the store can make it fail.
-pub async fn run(config: Config, store: Store, mut stop: Stop) -> Result<(), StoreError> {
-    let mut changes = store.live().subscribe();
-    let mut pause = PAUSE_MIN;
-    let mut link = Link::new(&config);
-    while !stop.is_stopped() {
-        let outcome = match next(&store).await? {
-            Some(promise) => {
-                let delivered = tokio::select! {
-                    () = stop.stopped() => break,
-                    delivered = link.deliver(&config, &promise) => delivered,
-                };
-                if delivered.is_ok() {
-                    strike(&store, promise.sequence).await?;
-                }
-                delivered
-            }
-            None => tokio::select! {
-                () = stop.stopped() => break,
-                () = tokio::time::sleep(LOOK_AGAIN) => Ok(()),
-                change = changes.recv() => if matches!(change, Err(RecvError::Closed)) { break } else { continue },
-                kept = link.idle() => kept,
-            },
-        };
-        match outcome {
-            Ok(()) => {
-                store.live().set_broker(true);
-                pause = PAUSE_MIN;
-            }
-            Err(error) => {
-                store.live().set_broker(matches!(error, LinkError::Refused(_)));
-                tracing::warn!(%error, waiting = store.promises_waiting(), "the broker does not take messages; they are kept");
-                link = Link::new(&config);
-                tokio::select! {
-                    () = stop.stopped() => {}
-                    () = tokio::time::sleep(jittered(pause)) => {}
-                }
-                pause = (pause * 2).min(PAUSE_MAX);
-            }
-        }
-    }
-    link.leave().await;
-    Ok(())
-}
-
-async fn next(store: &Store) -> Result<Option<Promise>, StoreError> {
-    let store = store.clone();
-    tokio::task::spawn_blocking(move || store.next_promise()).await.expect("reading a promise does not panic")
-}
-
-async fn strike(store: &Store, sequence: u64) -> Result<(), StoreError> {
-    let store = store.clone();
-    tokio::task::spawn_blocking(move || store.delivered(sequence)).await.expect("striking does not panic")
-}
-
-/// Boxes that lost one broker together must not come back together. The standard library's random hash keys are
-/// random enough for that.
+/// Boxes that lost one peer together must not come back together: up to half of the pause on top. The standard
+/// library's random hash keys are random enough for that.
 fn jittered(pause: Duration) -> Duration {
     let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
     pause + pause.mul_f64(f64::from(u8::try_from(seed & 0xFF).expect("eight bits")) / 510.0)

@@ -9,6 +9,7 @@ mod facts;
 mod header;
 mod json;
 mod rewrite;
+pub mod message;
 #[cfg(test)]
 mod tests;
 mod text;

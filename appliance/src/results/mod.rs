@@ -74,10 +74,16 @@ pub async fn run(results: Results, mut stop: Stop) -> Result<(), ResultsError> {
 }
 
 impl Results {
-    /// Messages first: they are small, and the fleet may wait for them.
+    /// Messages first: they are small, and the fleet may wait for them. Of a study that is held nothing leaves.
     fn look(&self, all: bool, changed: Vec<StudyUid>, stop: &Stop) -> Result<(), StoreError> {
         let store = &self.store;
-        let studies = if all { store.studies()?.into_iter().map(|(uid, _)| uid).collect() } else { changed };
+        let candidates = if all { store.studies()?.into_iter().map(|(uid, _)| uid).collect() } else { changed };
+        let mut studies = Vec::new();
+        for study in candidates {
+            if !store.is_held(&study)? {
+                studies.push(study);
+            }
+        }
         for study in &studies {
             self.promise(study)?;
         }

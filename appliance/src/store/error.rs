@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A record in the index that this version cannot read. The next start rebuilds it.
     #[error("a record of tree {tree} does not read back: {source}")]
     Record { tree: &'static str, source: serde_json::Error },
+    /// The audit journal refused: what must be on record does not happen.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
     /// Nothing by that name.
     #[error("the box has no such {0}")]
     Unknown(&'static str),

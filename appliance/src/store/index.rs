@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +16,7 @@ use serde::de::DeserializeOwned;
 use super::error::StoreError;
 
 /// Changes when a record changes its shape: an index of another format is set aside and rebuilt.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 5;
 /// sled's own default is 1 GiB; the index of 100,000 instances takes about 100 MB on disk, its hot part far less.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Above this sled moves a value to a file of its own and never gives the space back (research/fleet.md 4.2).
@@ -36,9 +37,20 @@ pub(super) enum Tree {
     Promised,
     Attempt,
     Meta,
+    /// Where an object lies, by its SOP Instance UID alone.
+    Holding,
+    /// Whose study it is, as its instances say.
+    Identity,
+    /// Objects on their way to a destination, by destination and number.
+    Forward,
+    /// How far an object is on its way, by destination and object.
+    Mark,
+    /// Objects a destination has and has not confirmed.
+    Unconfirmed,
+    LegalHold,
 }
 
-const TREES: [(Tree, &str); 10] = [
+const TREES: [(Tree, &str); 16] = [
     (Tree::Study, "study"),
     (Tree::Series, "series"),
     (Tree::Instance, "instance"),
@@ -49,6 +61,12 @@ const TREES: [(Tree, &str); 10] = [
     (Tree::Promised, "promised"),
     (Tree::Attempt, "attempt"),
     (Tree::Meta, "meta"),
+    (Tree::Holding, "holding"),
+    (Tree::Identity, "identity"),
+    (Tree::Forward, "forward"),
+    (Tree::Mark, "mark"),
+    (Tree::Unconfirmed, "unconfirmed"),
+    (Tree::LegalHold, "legal_hold"),
 ];
 
 pub(super) struct Index {
@@ -210,6 +228,26 @@ impl Index {
             Ok((key.to_vec(), parse(tree, &value)?))
         };
         self.tree(tree).scan_prefix(prefix).map(each).collect()
+    }
+
+    /// Visits the records whose key begins with `prefix`, in key order, until the visitor breaks off.
+    pub(super) fn scan<T: DeserializeOwned>(
+        &self,
+        tree: Tree,
+        prefix: &[u8],
+        mut visit: impl FnMut(&[u8], T) -> Result<ControlFlow<()>, StoreError>,
+    ) -> Result<(), StoreError> {
+        for entry in self.tree(tree).scan_prefix(prefix) {
+            let (key, value) = entry?;
+            if visit(&key, parse(tree, &value)?)?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn count_below(&self, tree: Tree, prefix: &[u8]) -> usize {
+        self.tree(tree).scan_prefix(prefix).count()
     }
 
     /// The first record in key order.

@@ -12,7 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::error::StoreError;
+use super::identity::IdentityDecision;
+use super::object::ObjectName;
 use super::records::{Promise, Question};
+use super::retention::LegalHold;
+use crate::clock::Timestamp;
+use crate::uid::StudyUid;
 
 /// Small enough to replay in well under a second, large enough to be rewritten rarely.
 const REWRITE_BYTES: u64 = 4 << 20;
@@ -32,6 +37,57 @@ pub(super) enum Entry {
         attempt: u32,
     },
     Asked(Question),
+    IdentityDecided(IdentityDecision),
+    LegalHold {
+        study: StudyUid,
+        hold: Option<LegalHold>,
+    },
+    /// A destination was first named in the site file.
+    Destination {
+        name: String,
+        since: Timestamp,
+    },
+    Queued {
+        destination: String,
+        objects: Vec<ObjectName>,
+    },
+    Forwarded {
+        destination: String,
+        objects: Vec<ObjectName>,
+        at: Timestamp,
+        needs_confirming: bool,
+    },
+    Confirmed {
+        destination: String,
+        objects: Vec<ObjectName>,
+        at: Timestamp,
+    },
+    /// The destination said that it does not keep them after all.
+    Requeued {
+        destination: String,
+        objects: Vec<ObjectName>,
+    },
+    /// Written before the first of these files goes. What follows without `Deleted` was cut off and is finished.
+    Deleting {
+        objects: Vec<ObjectName>,
+    },
+    /// The last `Deleting` is done.
+    Deleted {
+        objects: u64,
+    },
+}
+
+impl Entry {
+    /// The objects whose way to a destination this entry is a step of.
+    fn way_of(&mut self) -> Option<&mut Vec<ObjectName>> {
+        match self {
+            Self::Queued { objects, .. }
+            | Self::Forwarded { objects, .. }
+            | Self::Confirmed { objects, .. }
+            | Self::Requeued { objects, .. } => Some(objects),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -126,7 +182,9 @@ fn set_aside(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Delivered promises keep their key with an empty payload, so that a repeated step still promises nothing twice.
+/// What was deleted needs no marks any more.
 fn unsettled(entries: Vec<Entry>) -> Vec<Entry> {
+    let entries = without_deleted(entries);
     let delivered: std::collections::BTreeSet<u64> = entries
         .iter()
         .filter_map(|entry| match entry {
@@ -141,6 +199,36 @@ fn unsettled(entries: Vec<Entry>) -> Vec<Entry> {
         other => other,
     };
     entries.into_iter().map(strip).collect()
+}
+
+/// From the end: a deletion that is done, and everything before it about the objects it took, tells nothing more.
+fn without_deleted(entries: Vec<Entry>) -> Vec<Entry> {
+    let (mut gone, mut done) = (std::collections::HashSet::new(), false);
+    let mut kept = Vec::with_capacity(entries.len());
+    for mut entry in entries.into_iter().rev() {
+        match &mut entry {
+            Entry::Deleted { .. } => {
+                done = true;
+                continue;
+            }
+            Entry::Deleting { objects } if done => {
+                done = false;
+                gone.extend(objects.drain(..));
+                continue;
+            }
+            other => {
+                if let Some(objects) = other.way_of() {
+                    objects.retain(|object| !gone.contains(object));
+                    if objects.is_empty() {
+                        continue;
+                    }
+                }
+            }
+        }
+        kept.push(entry);
+    }
+    kept.reverse();
+    kept
 }
 
 #[cfg(test)]
@@ -177,5 +265,23 @@ mod tests {
         let Entry::Promised(first) = &entries[0] else { panic!("a promise was lost") };
         assert_eq!((first.key.as_str(), first.payload.as_str()), ("k1", ""));
         assert_eq!(entries[1..], [promise(2), Entry::Delivered { sequence: 1 }]);
+    }
+
+    #[test]
+    fn a_rewrite_forgets_what_was_deleted_and_keeps_a_deletion_that_was_cut_off() {
+        let object = |hash: &str| ObjectName::quarantined(hash);
+        let queued = |hashes: &[&str]| Entry::Queued {
+            destination: "pacs".into(),
+            objects: hashes.iter().map(|hash| object(hash)).collect(),
+        };
+        let deleting = |hash: &str| Entry::Deleting { objects: vec![object(hash)] };
+        let entries = without_deleted(vec![
+            queued(&["a", "b"]),
+            deleting("a"),
+            Entry::Deleted { objects: 1 },
+            queued(&["a"]),
+            deleting("b"),
+        ]);
+        assert_eq!(entries, [queued(&["b"]), queued(&["a"]), deleting("b")]);
     }
 }

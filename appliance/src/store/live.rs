@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
+use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
 /// A listener further behind than this is told to read everything again.
@@ -46,6 +47,17 @@ pub struct Live {
     inner: Mutex<Inner>,
     broker_up: AtomicBool,
     changes: broadcast::Sender<StudyUid>,
+    retries: Notify,
+    queues: Notify,
+    destinations: Mutex<BTreeMap<String, Reached>>,
+}
+
+/// How the last attempt to reach a destination ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    pub at: Timestamp,
+    /// Why it failed; absent where it went well.
+    pub error: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +73,9 @@ impl Default for Live {
             inner: Mutex::default(),
             broker_up: AtomicBool::new(false),
             changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
+            retries: Notify::new(),
+            queues: Notify::new(),
+            destinations: Mutex::default(),
         }
     }
 }
@@ -132,6 +147,37 @@ impl Live {
 
     pub fn broker_is_up(&self) -> bool {
         self.broker_up.load(Ordering::Relaxed)
+    }
+
+    /// Notes how an attempt to reach a destination ended.
+    pub fn set_reached(&self, destination: &str, reached: Reached) {
+        let mut known = self.destinations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.insert(destination.to_owned(), reached);
+    }
+
+    pub fn reached(&self, destination: &str) -> Option<Reached> {
+        let known = self.destinations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        known.get(destination).cloned()
+    }
+
+    /// A person wants what failed to be tried again, now.
+    pub fn try_again(&self) {
+        self.retries.notify_waiters();
+    }
+
+    /// Something was queued for a destination.
+    pub fn queued(&self) {
+        self.queues.notify_waiters();
+    }
+
+    /// Returns when something was.
+    pub async fn queue_grew(&self) {
+        self.queues.notified().await;
+    }
+
+    /// Returns when a person wants that.
+    pub async fn retry_wanted(&self) {
+        self.retries.notified().await;
     }
 
     pub fn changed(&self, study: &StudyUid) {

@@ -8,7 +8,9 @@
 //! data/studies/<study>/<series>/<sop>-<hash>.dcm      .own.dcm: made by this box
 //! data/studies/<study>/findings/<id>.json
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
-//! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
+//! data/commitments/, data/procedures/         see commitment.rs and procedure.rs
+//! data/journal/journal.jsonl                  promises, deliveries, questions, attempts, queues, decisions, deletions
+//! data/audit/                                 who did what (`crate::audit`)
 //! data/index/                                 sled
 //! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```
@@ -21,12 +23,16 @@
 
 mod arrival;
 mod catalogue;
+pub mod commitment;
 mod durable;
 mod error;
 pub mod finding;
 mod findings;
+pub mod forwarding;
+pub mod identity;
 mod index;
 mod journal;
+pub mod ledger;
 mod live;
 mod matching;
 mod metadata;
@@ -36,27 +42,33 @@ mod query;
 mod reconcile;
 pub mod records;
 pub mod reviews;
+mod object;
+pub mod procedure;
+pub mod retention;
 #[cfg(test)]
 mod tests;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 pub use arrival::{Arrival, Filed};
 pub use catalogue::StudyEntry;
 pub use durable::side_by_side;
 pub use error::StoreError;
-pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
+pub use live::{AssociationId, Live, Progress, ProgressState, Reached, Sending};
 pub use matching::Matcher;
 pub use metadata::{Maker, MetadataFile};
 pub use query::{Key, Page, Query, RESULTS_MAX, SeriesHit};
+pub use object::ObjectName;
 pub use reconcile::hex;
 
-use crate::clock::Timestamp;
+use crate::audit::Audit;
+use crate::clock::{Clock, Timestamp};
 use crate::part10::{FactsError, InstanceFacts};
 use crate::uid::{SeriesUid, StudyUid};
+use identity::InstanceArrival;
 use index::{Index, Opened, Tree, key, prefix};
 use journal::Journal;
 use records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
@@ -103,12 +115,17 @@ struct Inner {
     writing: Mutex<()>,
     /// Guards read-modify-write of a finding by readers.
     reviewing: Mutex<()>,
+    /// Held for reading while an object is filed or queued, for writing while one is deleted.
+    filing: RwLock<()>,
+    audit: Audit,
     live: Live,
     catalogue: Mutex<catalogue::Catalogue>,
     /// Held while metadata documents are made.
     metadata: Mutex<()>,
     next_incoming: AtomicU64,
     next_promise: AtomicU64,
+    commitments: commitment::Commitments,
+    procedures: procedure::Procedures,
     /// Held for as long as the box lives.
     _lock: File,
 }
@@ -125,6 +142,7 @@ impl Store {
             Opened::Fresh(index) => (index, true),
         };
         let (journal, entries) = Journal::open(&folder.join("journal"))?;
+        let audit = Audit::open(&folder.join("audit"), Clock.wall())?;
         let store = Self {
             inner: Arc::new(Inner {
                 folder: folder.to_owned(),
@@ -132,11 +150,15 @@ impl Store {
                 journal: Mutex::new(journal),
                 writing: Mutex::new(()),
                 reviewing: Mutex::new(()),
+                filing: RwLock::new(()),
+                audit,
                 live: Live::default(),
                 catalogue: Mutex::default(),
                 metadata: Mutex::new(()),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
+                commitments: commitment::Commitments::default(),
+                procedures: procedure::Procedures::default(),
                 _lock: lock,
             }),
         };
@@ -160,6 +182,11 @@ impl Store {
         &self.inner.live
     }
 
+    /// Every room writes to the same audit journal.
+    pub fn audit(&self) -> &Audit {
+        &self.inner.audit
+    }
+
     pub fn folder(&self) -> &Path {
         &self.inner.folder
     }
@@ -177,11 +204,16 @@ impl Store {
         facts: InstanceFacts,
         at: Timestamp,
     ) -> Result<Admission, StoreError> {
+        let arrival = InstanceArrival::from(&facts);
+        let study = arrival.study.clone();
+        let _filing = self.inner.filing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let was_known = self.inner.index.contains(Tree::Study, study.as_str().as_bytes())?;
+        let was_held = was_known && self.is_held(&study)?;
         let folder = self.series_folder(&facts.study, &facts.series);
         durable::create_folder(&folder)?;
         let name = file_name(facts.sop_instance.as_str(), &arrived.sha256);
         let target = folder.join(&name);
-        let (study, was_there) = (facts.study.clone(), target.exists());
+        let was_there = target.exists();
         durable::rename(&arrived.path, &target)?;
         // Name and index entry become durable side by side: an entry that a power cut leaves without its file was
         // never acknowledged, and the next start forgets it.
@@ -198,6 +230,9 @@ impl Store {
         );
         named?;
         let admission = indexed?;
+        if admission != Admission::Duplicate {
+            self.tell_arrival(&arrival, was_known, was_held, at)?;
+        }
         self.inner.live.changed(&study);
         Ok(admission)
     }
@@ -212,6 +247,8 @@ impl Store {
         let folder = self.inner.folder.join("quarantine");
         let target = folder.join(format!("{}.dcm", arrived.sha256));
         durable::place(&arrived.path, &target)?;
+        self.hold_quarantined(&target)?;
+        self.inner.index.commit()?;
         let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
         durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
     }
@@ -252,6 +289,10 @@ impl Store {
         Ok((self.inner.index.count(Tree::Study), self.inner.index.count(Tree::Instance), quarantined))
     }
 
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn study_folder(&self, study: &StudyUid) -> PathBuf {
         self.inner.folder.join("studies").join(study.as_str())
     }
@@ -277,7 +318,7 @@ impl Store {
         arrived: &Arrived,
         at: Timestamp,
     ) -> Result<Admission, StoreError> {
-        let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _writing = self.writing();
         let index = &self.inner.index;
         let key = instance_key(&facts, &arrived.sha256);
         if index.contains(Tree::Instance, &key)? {
@@ -289,12 +330,14 @@ impl Store {
         // A result of ours that an archive changed and sent back is no news of the patient: counting it would
         // supersede the finding it came from, and that result would come back, too.
         if !same_uid.iter().any(|(_, record)| record.own) {
-            self.count_study(&facts, conflict, at)?;
+            self.count_study(&facts, conflict, arrived.bytes, at)?;
+            self.note_identity(&facts)?;
             if !conflict {
                 self.count_series(&facts)?;
             }
             index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
         }
+        self.hold(&facts, &arrived.sha256, arrived.bytes)?;
         let record = InstanceRecord {
             facts,
             sha256: arrived.sha256.clone(),
@@ -307,7 +350,13 @@ impl Store {
         Ok(if conflict { Admission::Conflict } else { Admission::Stored })
     }
 
-    fn count_study(&self, facts: &InstanceFacts, conflict: bool, at: Timestamp) -> Result<(), StoreError> {
+    fn count_study(
+        &self,
+        facts: &InstanceFacts,
+        conflict: bool,
+        bytes: u64,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         let key = facts.study.as_str().as_bytes();
         let mut record = self.inner.index.get(Tree::Study, key)?.unwrap_or_else(|| StudyRecord {
             patient_study: facts.patient_study.clone(),
@@ -315,7 +364,9 @@ impl Store {
             last_arrival: at,
             instances: 0,
             conflicts: 0,
+            bytes: 0,
         });
+        record.bytes += bytes;
         record.instances += 1;
         record.conflicts += u64::from(conflict);
         record.first_arrival = record.first_arrival.min(at);

@@ -11,7 +11,7 @@ use super::error::StoreError;
 use super::index::Tree;
 use super::journal::Entry;
 use super::records::InstanceRecord;
-use super::{Arrived, OpenReport, Store, durable};
+use super::{Arrived, ObjectName, OpenReport, Store, durable};
 use crate::clock::Timestamp;
 use crate::part10::{read_facts, read_header};
 
@@ -35,6 +35,7 @@ impl Store {
                 report.instances_indexed += self.reconcile_folder(&series)?;
             }
         }
+        self.reconcile_quarantine(since)?;
         if !rebuilt {
             self.forget_missing(since)?;
         }
@@ -101,6 +102,16 @@ impl Store {
         Ok(true)
     }
 
+    /// Quarantined objects are found by what their senders said they are.
+    fn reconcile_quarantine(&self, since: u64) -> Result<(), StoreError> {
+        for path in files(&self.inner.folder.join("quarantine"))? {
+            if path.extension().is_some_and(|extension| extension == "dcm") && modified(&path)?.0 >= since {
+                self.hold_quarantined(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     fn reconcile_findings(&self, folder: &Path) -> Result<(), StoreError> {
         for path in files(folder)? {
             if path.extension().is_none_or(|extension| extension != "json") {
@@ -126,9 +137,10 @@ impl Store {
         Ok(())
     }
 
+    /// Brings the index to where the journal ends. Every step may be repeated: the order of entries decides.
     fn replay(&self, entries: Vec<Entry>) -> Result<(), StoreError> {
         let index = &self.inner.index;
-        let mut next = 0;
+        let (mut next, mut cut_off) = (0, Vec::new());
         for entry in entries {
             match entry {
                 Entry::Promised(promise) => {
@@ -143,9 +155,77 @@ impl Store {
                         index.put(Tree::Question, &key, &question)?;
                     }
                 }
+                Entry::IdentityDecided(decision) => self.index_decision(&decision)?,
+                Entry::LegalHold { study, hold } => self.index_legal_hold(&study, hold.as_ref())?,
+                Entry::Deleting { objects } => {
+                    self.replay_deletion(&objects)?;
+                    cut_off = objects;
+                }
+                Entry::Deleted { .. } => cut_off.clear(),
+                way => self.replay_way(way)?,
             }
         }
+        if !cut_off.is_empty() {
+            self.finish_deletion(&cut_off)?;
+        }
         self.inner.next_promise.store(next, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// One step of objects on their way to a destination.
+    fn replay_way(&self, entry: Entry) -> Result<(), StoreError> {
+        match entry {
+            Entry::Destination { name, since } => self.index_destination(&name, since)?,
+            Entry::Queued { destination, objects } => {
+                for object in &objects {
+                    self.index_queued(&destination, object)?;
+                }
+            }
+            Entry::Forwarded { destination, objects, at, needs_confirming } => {
+                for object in &objects {
+                    self.index_forwarded(&destination, object, needs_confirming, at)?;
+                }
+            }
+            Entry::Confirmed { destination, objects, at } => {
+                for object in &objects {
+                    self.index_confirmed(&destination, object, at)?;
+                }
+            }
+            Entry::Requeued { destination, objects } => {
+                for object in &objects {
+                    self.index_requeued(&destination, object)?;
+                }
+            }
+            _ => unreachable!("the other entries are replayed above"),
+        }
+        Ok(())
+    }
+
+    /// What a deletion took must not come back with an older index; what arrived again since stays.
+    fn replay_deletion(&self, objects: &[ObjectName]) -> Result<(), StoreError> {
+        let mut studies = std::collections::BTreeSet::new();
+        for object in objects {
+            studies.extend(object.study());
+            if !self.object_path(object).exists() {
+                self.forget_object(object)?;
+            } else {
+                self.forget_marks(object)?;
+            }
+        }
+        for study in &studies {
+            self.forget_empty_study(study)?;
+        }
+        Ok(())
+    }
+
+    /// The power went in the middle: the last files go now.
+    fn finish_deletion(&self, objects: &[ObjectName]) -> Result<(), StoreError> {
+        tracing::warn!(objects = objects.len(), "finishing a deletion that was cut off");
+        self.remove_objects(objects)?;
+        self.append(&Entry::Deleted { objects: objects.len() as u64 })?;
+        for study in objects.iter().filter_map(ObjectName::study).collect::<std::collections::BTreeSet<_>>() {
+            self.forget_empty_study(&study)?;
+        }
         Ok(())
     }
 }

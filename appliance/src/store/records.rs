@@ -43,6 +43,8 @@ pub struct StudyRecord {
     pub instances: u64,
     /// Objects that arrived again with other bytes.
     pub conflicts: u64,
+    /// Of all its received objects.
+    pub bytes: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -324,3 +324,150 @@ fn metadata_documents_are_made_once_and_a_torn_line_is_made_again() {
     assert_eq!(read(&store), both);
     assert_eq!(made.load(Ordering::Relaxed), 5);
 }
+
+fn object_names(store: &Store) -> Vec<ObjectName> {
+    store.all_instances(&study()).unwrap().iter().map(|(_, record)| record.into()).collect()
+}
+
+/// Copies a folder with everything below it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)
+        } else {
+            drop(std::fs::copy(entry.path(), target).unwrap())
+        }
+    }
+}
+
+#[test]
+fn an_index_restored_from_before_the_last_hundred_acknowledgements_loses_none_and_no_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    let (index, backup) = (folder.path().join("index"), aside.path().join("index"));
+    {
+        let (store, _) = open(folder.path());
+        store.know_destination("pacs", Timestamp(0)).unwrap();
+        send(&store, "1.2", "1.2.3", "1.2.3.9000", "a");
+        store.promise("result/before", "result", "{}".into()).unwrap();
+        store.queue_study("pacs", &study()).unwrap();
+    }
+    copy(&index, &backup);
+    {
+        let (store, _) = open(folder.path());
+        for number in 0..100 {
+            // New series folders and old ones, a folder changed and a folder made.
+            let series = if number % 2 == 0 { "1.2.3" } else { "1.2.4" };
+            send(&store, "1.2", series, &format!("{series}.{number}"), "a");
+        }
+        let kept = store.next_promise().unwrap().unwrap();
+        store.delivered(kept.sequence).unwrap();
+        store.promise("result/after", "result", "{1}".into()).unwrap();
+        assert_eq!(store.queue_study("pacs", &study()).unwrap(), 100);
+        let first = store.next_to_forward("pacs", AT, 30).unwrap();
+        store.forwarded("pacs", &first, true, AT).unwrap();
+    }
+    std::fs::remove_dir_all(&index).unwrap();
+    copy(&backup, &index);
+    let (store, report) = open(folder.path());
+    assert_eq!((report.rebuilt, report.instances_indexed), (false, 100));
+    assert_eq!(store.study(&study()).unwrap().instances, 101);
+    for record in object_names(&store) {
+        assert!(store.object_path(&record).is_file());
+    }
+    assert_eq!(store.next_promise().unwrap().unwrap().key, "result/after", "a promise was lost or came back");
+    assert_eq!(store.queue_state("pacs").unwrap().waiting, 71, "a queue entry was lost");
+    assert_eq!(store.queue_state("pacs").unwrap().unconfirmed, 30, "a mark was lost");
+}
+
+#[test]
+fn what_was_deleted_stays_deleted_whatever_index_comes_back_and_may_arrive_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let aside = tempfile::tempdir().unwrap();
+    let (index, backup) = (folder.path().join("index"), aside.path().join("index"));
+    let archives = ["archive".to_owned()];
+    {
+        let (store, _) = open(folder.path());
+        store.know_destination("archive", Timestamp(0)).unwrap();
+        send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+        send(&store, "1.2", "1.2.3", "1.2.3.2", "a");
+        store.queue_study("archive", &study()).unwrap();
+        store.settle(&study(), 2).unwrap();
+    }
+    copy(&index, &backup);
+    {
+        let (store, _) = open(folder.path());
+        let free = |store: &Store| store.free(0, &archives, &archives, AT).unwrap();
+        assert_eq!(free(&store).studies, 0, "it is still owed");
+        let sent = store.next_to_forward("archive", AT, 9).unwrap();
+        store.forwarded("archive", &sent, true, AT).unwrap();
+        assert_eq!(free(&store).studies, 0, "forwarded is not confirmed");
+        let all = store.unconfirmed("archive", 9).unwrap();
+        store.confirmed("archive", &all[..1], AT).unwrap();
+        assert_eq!(free(&store).studies, 0, "one object is not the study");
+        store.confirmed("archive", &all, AT).unwrap();
+        assert_eq!(store.free(0, &[], &archives, AT).unwrap().studies, 0, "no archive, no deletion");
+        let freed = free(&store);
+        assert_eq!((freed.studies, freed.objects, freed.over_bytes), (1, 2, 0));
+        assert!(store.studies().unwrap().is_empty());
+    }
+    std::fs::remove_dir_all(&index).unwrap();
+    copy(&backup, &index);
+    let (store, _) = open(folder.path());
+    assert!(store.studies().unwrap().is_empty(), "an old index brought a study without files back");
+    assert_eq!(send(&store, "1.2", "1.2.3", "1.2.3.1", "a"), Admission::Stored);
+    assert_eq!(store.queue_study("archive", &study()).unwrap(), 1, "what came again is owed again");
+    drop(store);
+    let (store, _) = open(folder.path());
+    assert_eq!(store.study(&study()).unwrap().instances, 1, "a replayed deletion took what came again");
+    assert_eq!(store.queue_state("archive").unwrap().waiting, 1);
+}
+
+#[test]
+fn a_deletion_that_was_cut_off_is_finished_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let (store, _) = open(folder.path());
+        send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+        send(&store, "1.2", "1.2.3", "1.2.3.2", "a");
+        let objects = object_names(&store);
+        store.append(&journal::Entry::Deleting { objects: objects.clone() }).unwrap();
+        std::fs::remove_file(store.object_path(&objects[0])).unwrap();
+    }
+    let (store, _) = open(folder.path());
+    assert!(store.studies().unwrap().is_empty());
+    assert!(!folder.path().join("studies/1.2/1.2.3").exists());
+    drop(store);
+    let (store, _) = open(folder.path());
+    send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+    drop(store);
+    let (store, _) = open(folder.path());
+    assert_eq!(store.study(&study()).unwrap().instances, 1, "a finished deletion was repeated");
+}
+
+#[test]
+fn an_object_that_fails_too_often_is_set_apart_until_a_person_retries() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _) = open(folder.path());
+    store.know_destination("pacs", Timestamp(0)).unwrap();
+    send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+    send(&store, "1.2", "1.2.3", "1.2.3.2", "a");
+    store.queue_study("pacs", &study()).unwrap();
+    assert_eq!(store.queue_study("pacs", &study()).unwrap(), 0, "queued once only");
+    let mut now = AT;
+    for _ in 0..forwarding::ATTEMPTS_MAX {
+        let due = store.next_to_forward("pacs", now, 9).unwrap();
+        store.forward_failed("pacs", &due[0], "no", false, now).unwrap();
+        let others = store.next_to_forward("pacs", now, 9).unwrap();
+        assert_eq!(others.len(), 1, "the other one does not wait");
+        now = Timestamp(now.0 + 3_600_000);
+    }
+    let state = store.queue_state("pacs").unwrap();
+    assert_eq!((state.waiting, state.isolated), (1, 1));
+    assert_eq!(store.retry("pacs").unwrap(), 1);
+    assert_eq!(store.next_to_forward("pacs", AT, 9).unwrap().len(), 2);
+    let ledger = store.ledger(&study(), &[("pacs".to_owned(), false)]).unwrap();
+    assert_eq!((ledger.received, ledger.differences_total), (2, 2));
+}

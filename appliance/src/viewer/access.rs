@@ -15,6 +15,7 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use super::Desk;
 use super::error::ApiError;
 use super::shapes::{Problem, SignIn};
+use crate::audit::{Event, Kind, Outcome, Who};
 use crate::store::hex;
 
 const COOKIE_NAME: &str = "sidelight_session";
@@ -70,11 +71,13 @@ pub(super) async fn sign_in(
     let Json(sign_in) = sign_in?;
     if !desk.identity.admits(&sign_in.token) {
         tracing::warn!("a sign-in with a wrong token");
+        audit(&desk, Kind::SignIn, Outcome::MinorFailure).await;
         return Err(refused());
     }
     let session = desk.sessions.open(desk.clock.now());
     let session =
         session.map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    audit(&desk, Kind::SignIn, Outcome::Success).await;
     let seconds = SESSION_LASTS.as_secs();
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, cookie(&session, seconds))])).into_response())
 }
@@ -99,8 +102,17 @@ pub(super) async fn sign_out(
     }
     if let Some(name) = session_name(&headers) {
         desk.sessions.close(name);
+        audit(&desk, Kind::SignOut, Outcome::Success).await;
     }
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(SET_COOKIE, cookie("", 0))])).into_response())
+}
+
+/// A sign-in that fails names nobody: until people sign in by name there is only the station.
+async fn audit(desk: &Arc<Desk>, kind: Kind, outcome: Outcome) {
+    let (audit, at) = (desk.store.audit().clone(), desk.clock.wall());
+    let event = Event::new(kind, outcome, Who::station());
+    let noted = tokio::task::spawn_blocking(move || audit.note(&event, at)).await;
+    noted.expect("writing an event does not panic");
 }
 
 fn is_admitted(desk: &Desk, headers: &HeaderMap) -> bool {

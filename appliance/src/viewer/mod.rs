@@ -7,9 +7,12 @@
 mod access;
 mod api;
 mod dicomweb;
+mod destinations;
 mod error;
 mod events;
 mod frames;
+mod identity;
+mod keeping;
 mod regions;
 mod reviews;
 pub mod shapes;
@@ -34,6 +37,8 @@ use crate::compute::Compute;
 use crate::stop::Stop;
 use crate::store::Store;
 
+pub use destinations::DestinationConfig;
+
 /// What the viewer may say about the box.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -43,6 +48,7 @@ pub struct Config {
     pub dicom_port: u16,
     pub broker_configured: bool,
     pub started_at: Timestamp,
+    pub destinations: Vec<DestinationConfig>,
 }
 
 /// What every handler may reach.
@@ -99,6 +105,12 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         regions::draw,
         reviews::review,
         reviews::report,
+        identity::identity,
+        identity::decide,
+        keeping::ledger,
+        keeping::hold,
+        destinations::destinations,
+        destinations::retry,
         events::events,
         dicomweb::search::studies,
         dicomweb::search::series,
@@ -129,6 +141,11 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/review", post(reviews::review))
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
+        .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
+        .route("/api/studies/{study}/ledger", get(keeping::ledger))
+        .route("/api/studies/{study}/hold", post(keeping::hold))
+        .route("/api/destinations", get(destinations::destinations))
+        .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))
         .route("/api/openapi.json", get(api::description))
         .route("/api/{*rest}", get(api::no_such_route).post(api::no_such_route))

@@ -1,0 +1,181 @@
+//! What became of each instance of a study, and whether it may ever be deleted.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Desk;
+use super::api::study_uid;
+use super::error::{ApiError, blocking};
+use super::shapes::Problem;
+use crate::store::StoreError;
+use crate::store::ledger::{Difference, Ledger, Standing};
+use crate::store::retention::LegalHold;
+
+/// A reason a person can read, not a file.
+const REASON_CHARS_MAX: usize = 500;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StudyLedger {
+    pub study_uid: String,
+    pub received: u64,
+    /// Kept but not in use: another object came first under the same UID.
+    pub conflicts: u64,
+    pub analysed: u64,
+    pub destinations: Vec<LedgerTotal>,
+    /// Only instances that are not analysed, not forwarded everywhere, or not confirmed where that is awaited.
+    pub differences: Vec<LedgerDifference>,
+    /// How many there are; the list ends at a thousand.
+    pub differences_total: u64,
+    pub legal_hold: Option<HoldState>,
+    /// Why the study cannot be deleted; absent where it may be.
+    pub stays: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LedgerTotal {
+    pub name: String,
+    pub archive: bool,
+    pub forwarded: u64,
+    pub confirmed: u64,
+    pub waiting: u64,
+    pub isolated: u64,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LedgerDifference {
+    pub series_uid: String,
+    pub sop_instance_uid: String,
+    pub received_at: String,
+    pub conflict: bool,
+    pub analysed: bool,
+    pub destinations: Vec<LedgerStanding>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LedgerStanding {
+    pub name: String,
+    /// `not_queued`, `waiting`, `isolated`, `forwarded` or `confirmed`.
+    pub state: String,
+    pub at: Option<String>,
+    pub reason: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HoldState {
+    pub reason: String,
+    pub by: String,
+    pub at: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub(super) struct HoldRequest {
+    pub held: bool,
+    /// Wanted where the hold is set.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// Totals, and every instance that is not where it should be.
+#[utoipa::path(get, path = "/api/studies/{study}/ledger", responses((status = 200, body = StudyLedger), (status = 404, body = Problem)))]
+pub(super) async fn ledger(
+    State(desk): State<Arc<Desk>>,
+    Path(study): Path<String>,
+) -> Result<Json<StudyLedger>, ApiError> {
+    let uid = study_uid(&study)?;
+    let look = move || {
+        let configured = &desk.config.destinations;
+        let asked: Vec<_> = configured.iter().map(|known| (known.name.clone(), known.archive)).collect();
+        let all: Vec<_> = asked.iter().map(|(name, _)| name.clone()).collect();
+        let archives: Vec<_> = asked.iter().filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect();
+        let ledger = desk.store.ledger(&uid, &asked)?;
+        let stays = desk.store.stays(&uid, &archives, &all)?.map(|why| why.to_string());
+        let hold = desk.store.legal_hold(&uid)?;
+        Ok::<_, StoreError>(shape(study, ledger, &asked, hold, stays))
+    };
+    Ok(Json(blocking(look).await?))
+}
+
+/// Set or lift a legal hold: while it stands nothing of the study is deleted.
+#[utoipa::path(
+    post,
+    path = "/api/studies/{study}/hold",
+    request_body = HoldRequest,
+    responses((status = 204), (status = 404, body = Problem), (status = 422, body = Problem))
+)]
+pub(super) async fn hold(
+    State(desk): State<Arc<Desk>>,
+    Path(study): Path<String>,
+    request: Result<Json<HoldRequest>, JsonRejection>,
+) -> Result<StatusCode, ApiError> {
+    let Json(request) = request?;
+    let uid = study_uid(&study)?;
+    let reason = request.reason.trim().to_owned();
+    if request.held && (reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX) {
+        return Err(ApiError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "a legal hold needs a reason, at most 500 characters",
+        ));
+    }
+    let (at, by) = (desk.clock.wall(), "reading station");
+    let hold = request.held.then(|| LegalHold { reason, by: by.into(), at });
+    blocking(move || desk.store.set_legal_hold(&uid, hold, by, at)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn shape(
+    study_uid: String,
+    ledger: Ledger,
+    asked: &[(String, bool)],
+    hold: Option<LegalHold>,
+    stays: Option<String>,
+) -> StudyLedger {
+    let totals = asked.iter().zip(&ledger.destinations).map(|((name, archive), total)| LedgerTotal {
+        name: name.clone(),
+        archive: *archive,
+        forwarded: total.forwarded,
+        confirmed: total.confirmed,
+        waiting: total.waiting,
+        isolated: total.isolated,
+    });
+    StudyLedger {
+        study_uid,
+        received: ledger.received,
+        conflicts: ledger.conflicts,
+        analysed: ledger.analysed,
+        destinations: totals.collect(),
+        differences: ledger.differences.iter().map(|difference| line(difference, asked)).collect(),
+        differences_total: ledger.differences_total,
+        legal_hold: hold.map(|hold| HoldState { reason: hold.reason, by: hold.by, at: hold.at.rfc3339() }),
+        stays,
+    }
+}
+
+fn line(difference: &Difference, asked: &[(String, bool)]) -> LedgerDifference {
+    let facts = &difference.record.facts;
+    let standings = asked.iter().zip(&difference.destinations);
+    LedgerDifference {
+        series_uid: facts.series.as_str().to_owned(),
+        sop_instance_uid: facts.sop_instance.as_str().to_owned(),
+        received_at: difference.record.admitted_at.rfc3339(),
+        conflict: difference.record.conflict,
+        analysed: difference.analysed,
+        destinations: standings.map(|((name, _), standing)| standing_of(name, standing)).collect(),
+    }
+}
+
+fn standing_of(name: &str, standing: &Standing) -> LedgerStanding {
+    let (state, at, reason) = match standing {
+        Standing::NotQueued => ("not_queued", None, None),
+        Standing::Waiting { reason, .. } => ("waiting", None, reason.clone()),
+        Standing::Isolated { reason } => ("isolated", None, Some(reason.clone())),
+        Standing::Forwarded { at } => ("forwarded", Some(at), None),
+        Standing::Confirmed { at } => ("confirmed", Some(at), None),
+    };
+    LedgerStanding { name: name.to_owned(), state: state.into(), at: at.map(|at| at.rfc3339()), reason }
+}
