@@ -24,7 +24,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rumqttc", &["appliance/src/outbox/"]),
     ("axum", &["appliance/src/viewer/"]),
     ("rustls", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
-    ("rcgen", &["provisioning/src/tls/"]),
+    ("rcgen", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
     ("tokio_rustls", &["appliance/src/dimse/", "appliance/src/viewer/"]),
     ("systemd", &["appliance/src/service.rs"]),
 ];
