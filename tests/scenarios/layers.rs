@@ -25,7 +25,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("ureq", &["appliance/src/outbox/stow.rs", "tests/peers/api.rs"]),
     ("axum", &["appliance/src/viewer/"]),
     ("rustls", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
-    ("rcgen", &["provisioning/src/tls/"]),
+    ("rcgen", &["provisioning/src/tls.rs", "provisioning/src/tls/"]),
     ("tokio_rustls", &["appliance/src/dimse/", "appliance/src/viewer/"]),
     ("systemd", &["appliance/src/service.rs"]),
     ("pdf_writer", &["appliance/src/results/objects/"]),
