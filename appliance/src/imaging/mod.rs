@@ -5,10 +5,17 @@
 //! go nowhere. It never guesses: a frame without its own rescale, a stack with a gap or a tilt, is an answer that
 //! says so, in words.
 
+mod fragments;
 mod geometry;
+mod image_attributes;
+mod pixel_source;
 mod pixels;
+mod rendering;
 mod stack;
 
 pub use geometry::{Place, StackGeometry, Unusable, edge_letters};
+pub use image_attributes::{Display, ImageAttributes};
+pub use pixel_source::{DecodedFrame, FrameError, PixelSource};
 pub use pixels::{Meaning, PixelError, read_frames};
+pub use rendering::{Rendered, Window, WindowFunction, render};
 pub use stack::{FrameSource, Stack, StackError, stack, volume};

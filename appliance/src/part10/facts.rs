@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
 use serde::{Deserialize, Serialize};
 
 use super::header::{Header, read_header};
+use super::text::decode_text;
 use super::walk::{Element, Encoding, Malformed, Visitor, walk};
 use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -21,6 +21,8 @@ pub struct PatientStudy {
     pub study_time: String,
     pub study_description: String,
     pub accession_number: String,
+    pub referring_physician: String,
+    pub study_id: String,
 }
 
 impl std::fmt::Debug for PatientStudy {
@@ -61,6 +63,9 @@ pub struct InstanceFacts {
     pub modality: String,
     pub series_number: Option<i64>,
     pub series_description: String,
+    pub series_date: String,
+    pub series_time: String,
+    pub body_part: String,
     pub instance_number: Option<i64>,
     pub image_type: Vec<String>,
     /// Number of Series Related Instances (0020,1209): what the sender says the series has.
@@ -100,15 +105,18 @@ pub fn read_facts(path: &Path) -> Result<InstanceFacts, FactsError> {
 }
 
 /// Tag, value representation of the dictionary, slot.
-const WANTED: [((u16, u16), &str); 32] = [
+const WANTED: [((u16, u16), &str); 37] = [
     ((0x0008, 0x0005), "CS"),
     ((0x0008, 0x0008), "CS"),
     ((0x0008, 0x0016), "UI"),
     ((0x0008, 0x0018), "UI"),
     ((0x0008, 0x0020), "DA"),
+    ((0x0008, 0x0021), "DA"),
     ((0x0008, 0x0030), "TM"),
+    ((0x0008, 0x0031), "TM"),
     ((0x0008, 0x0050), "SH"),
     ((0x0008, 0x0060), "CS"),
+    ((0x0008, 0x0090), "PN"),
     ((0x0008, 0x1030), "LO"),
     ((0x0008, 0x103E), "LO"),
     ((0x0010, 0x0010), "PN"),
@@ -116,9 +124,11 @@ const WANTED: [((u16, u16), &str); 32] = [
     ((0x0010, 0x0030), "DA"),
     ((0x0010, 0x0040), "CS"),
     ((0x0018, 0x0010), "LO"),
+    ((0x0018, 0x0015), "CS"),
     ((0x0018, 0x0060), "DS"),
     ((0x0020, 0x000D), "UI"),
     ((0x0020, 0x000E), "UI"),
+    ((0x0020, 0x0010), "SH"),
     ((0x0020, 0x0011), "IS"),
     ((0x0020, 0x0013), "IS"),
     ((0x0020, 0x0032), "DS"),
@@ -134,6 +144,9 @@ const WANTED: [((u16, u16), &str); 32] = [
     ((0x0028, 0x1050), "DS"),
     ((0x0028, 0x1051), "DS"),
 ];
+
+const ONLY_SHOWN: [(u16, u16); 5] =
+    [(0x0008, 0x0021), (0x0008, 0x0031), (0x0008, 0x0090), (0x0018, 0x0015), (0x0020, 0x0010)];
 
 #[derive(Default)]
 struct Wanted {
@@ -153,6 +166,8 @@ impl Visitor for Wanted {
             return Ok(false);
         };
         match element.vr {
+            // What only lists show: an object that has it wrong is filed without it.
+            Some(vr) if vr != *expected.as_bytes() && ONLY_SHOWN.contains(tag) => Ok(false),
             // UN: the sender did not know the element; its bytes are those of the dictionary's VR.
             Some(vr) if vr != *expected.as_bytes() && vr != *b"UN" => Err(Malformed::WrongVr {
                 tag: *tag,
@@ -182,10 +197,7 @@ impl Wanted {
     /// Text in the object's character set; a byte it cannot decode shows as a replacement mark.
     fn text(&self, tag: (u16, u16)) -> String {
         let Some(bytes) = self.bytes(tag) else { return String::new() };
-        let declared = self.ascii((0x0008, 0x0005));
-        let first = declared.split('\\').find(|code| !code.trim().is_empty()).unwrap_or("").trim();
-        let decoded = SpecificCharacterSet::from_code(first).and_then(|set| set.decode(bytes).ok());
-        let text = decoded.unwrap_or_else(|| String::from_utf8_lossy(bytes).into_owned());
+        let text = decode_text(&self.ascii((0x0008, 0x0005)), bytes);
         text.trim_matches(['\0', ' ']).to_owned()
     }
 
@@ -233,6 +245,9 @@ impl Wanted {
             modality: self.ascii((0x0008, 0x0060)),
             series_number: self.integer((0x0020, 0x0011)),
             series_description: self.text((0x0008, 0x103E)),
+            series_date: self.ascii((0x0008, 0x0021)),
+            series_time: self.ascii((0x0008, 0x0031)),
+            body_part: self.ascii((0x0018, 0x0015)),
             instance_number: self.integer((0x0020, 0x0013)),
             image_type: self.ascii((0x0008, 0x0008)).split('\\').map(|part| part.trim().to_owned()).collect(),
             series_instances: self.integer((0x0020, 0x1209)).and_then(|count| u64::try_from(count).ok()),
@@ -251,6 +266,8 @@ impl Wanted {
             study_time: self.ascii((0x0008, 0x0030)),
             study_description: self.text((0x0008, 0x1030)),
             accession_number: self.text((0x0008, 0x0050)),
+            referring_physician: self.text((0x0008, 0x0090)),
+            study_id: self.text((0x0020, 0x0010)),
         }
     }
 

@@ -4,12 +4,22 @@
 //! Not a room: intake writes with it, store reads with it. It never decodes pixels (that is `imaging`), never
 //! changes a byte of a data set, and never allocates by a length a data set merely claims.
 
+mod elements;
 mod facts;
 mod header;
+mod json;
+mod rewrite;
 #[cfg(test)]
 mod tests;
+mod text;
+mod values;
 mod walk;
 
+pub use elements::{ElementHead, Elements, ITEM, ITEM_END, PIXEL_DATA, SEQUENCE_END, Tag};
 pub use facts::{FactsError, InstanceFacts, PatientStudy, Picture, read_facts};
 pub use header::{Header, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, read_header};
+pub use json::{JsonError, data_set_json};
+pub use rewrite::{PixelReplacement, rewrite_explicit};
+pub use text::decode_text;
+pub use values::person_names;
 pub use walk::{Encoding, Malformed};

@@ -30,7 +30,7 @@ pub struct Encoding {
 }
 
 impl Encoding {
-    const IMPLICIT: Self = Self { explicit_vr: false, big_endian: false, deflated: false };
+    pub(super) const IMPLICIT: Self = Self { explicit_vr: false, big_endian: false, deflated: false };
 
     /// Every syntax but the four named here writes explicit VR little endian.
     pub fn of(transfer_syntax: &str) -> Self {
@@ -306,13 +306,13 @@ impl Walk {
     }
 }
 
-enum VrLength {
+pub(super) enum VrLength {
     Short,
     Long,
 }
 
 /// PS3.5 7.1.2: which value representations carry a 16-bit length.
-fn vr_length(vr: [u8; 2]) -> Option<VrLength> {
+pub(super) fn vr_length(vr: [u8; 2]) -> Option<VrLength> {
     match &vr {
         b"AE" | b"AS" | b"AT" | b"CS" | b"DA" | b"DS" | b"DT" | b"FL" | b"FD" | b"IS" | b"LO" | b"LT"
         | b"PN" | b"SH" | b"SL" | b"SS" | b"ST" | b"TM" | b"UI" | b"UL" | b"US" => Some(VrLength::Short),
@@ -322,12 +322,12 @@ fn vr_length(vr: [u8; 2]) -> Option<VrLength> {
     }
 }
 
-fn read_tag(head: &[u8], encoding: Encoding) -> (u16, u16) {
+pub(super) fn read_tag(head: &[u8], encoding: Encoding) -> (u16, u16) {
     let read = if encoding.big_endian { u16::from_be_bytes } else { u16::from_le_bytes };
     (read([head[0], head[1]]), read([head[2], head[3]]))
 }
 
-fn read_u32(bytes: &[u8], encoding: Encoding) -> u32 {
+pub(super) fn read_u32(bytes: &[u8], encoding: Encoding) -> u32 {
     let read = if encoding.big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
     read([bytes[0], bytes[1], bytes[2], bytes[3]])
 }

@@ -302,6 +302,9 @@ impl Store {
             modality: facts.modality.clone(),
             number: facts.series_number,
             description: facts.series_description.clone(),
+            date: facts.series_date.clone(),
+            time: facts.series_time.clone(),
+            body_part: facts.body_part.clone(),
             instances: 0,
             frames: 0,
         });

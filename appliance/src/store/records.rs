@@ -46,6 +46,9 @@ pub struct SeriesRecord {
     pub modality: String,
     pub number: Option<i64>,
     pub description: String,
+    pub date: String,
+    pub time: String,
+    pub body_part: String,
     pub instances: u64,
     pub frames: u64,
 }
