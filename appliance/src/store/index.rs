@@ -3,6 +3,7 @@
 //! A commit is `flush` (sled writes its log with `sync_file_range`, which survives a kill but not a power cut)
 //! followed by `fdatasync` on our own handle of the same file. Concurrent commits share one.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -57,6 +58,8 @@ pub(super) struct Index {
     log: File,
     commits_asked: AtomicU64,
     commits_done: Mutex<u64>,
+    /// Studies whose study or series records were written since somebody last asked; at most all of them.
+    touched: Mutex<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Index {
@@ -119,7 +122,18 @@ impl Index {
         let trees = TREES.iter().map(|(_, name)| db.open_tree(name)).collect::<Result<_, _>>()?;
         let log_path = path.join("db");
         let log = File::open(&log_path).map_err(StoreError::file("open", &log_path))?;
-        Ok(Self { db, trees, log, commits_asked: AtomicU64::new(0), commits_done: Mutex::new(0) })
+        let index = Self {
+            db,
+            trees,
+            log,
+            commits_asked: AtomicU64::new(0),
+            commits_done: Mutex::new(0),
+            touched: Mutex::default(),
+        };
+        for key in index.tree(Tree::Study).iter().keys() {
+            index.touch(Tree::Study, &key?);
+        }
+        Ok(index)
     }
 
     fn format(&self) -> Option<u32> {
@@ -152,6 +166,7 @@ impl Index {
             });
         }
         self.tree(tree).insert(key, bytes)?;
+        self.touch(tree, key);
         Ok(())
     }
 
@@ -165,7 +180,23 @@ impl Index {
 
     pub(super) fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
         self.tree(tree).remove(key)?;
+        self.touch(tree, key);
         Ok(())
+    }
+
+    /// Studies written since the last call; after opening, all of them.
+    pub(super) fn take_touched(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Notes the study a written key belongs to; after the write, so that who reads the note reads the record.
+    fn touch(&self, tree: Tree, key: &[u8]) {
+        if !matches!(tree, Tree::Study | Tree::Series) {
+            return;
+        }
+        let study = key.split(|byte| *byte == 0).next().unwrap_or_default();
+        let study = String::from_utf8_lossy(study).into_owned();
+        self.touched.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(study);
     }
 
     /// All records whose key begins with `prefix`, in key order.

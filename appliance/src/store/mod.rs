@@ -10,6 +10,7 @@
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/journal/journal.jsonl                  promises, deliveries, questions, attempts
 //! data/index/                                 sled
+//! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```
 //!
 //! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
@@ -18,6 +19,8 @@
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
 //! is measured or what is sent; it never parses pixels.
 
+mod arrival;
+mod catalogue;
 mod durable;
 mod error;
 pub mod finding;
@@ -25,7 +28,10 @@ mod findings;
 mod index;
 mod journal;
 mod live;
+mod matching;
+mod metadata;
 mod outbox;
+mod query;
 mod reconcile;
 pub mod records;
 #[cfg(test)]
@@ -36,9 +42,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+pub use arrival::{Arrival, Filed};
+pub use catalogue::StudyEntry;
 pub use durable::side_by_side;
 pub use error::StoreError;
 pub use live::{AssociationId, Live, Progress, ProgressState, Sending};
+pub use matching::Matcher;
+pub use metadata::{Maker, MetadataFile};
+pub use query::{Key, Page, Query, RESULTS_MAX, SeriesHit};
 pub use reconcile::hex;
 
 use crate::clock::Timestamp;
@@ -89,6 +100,9 @@ struct Inner {
     /// Guards read-modify-write of study and series records.
     writing: Mutex<()>,
     live: Live,
+    catalogue: Mutex<catalogue::Catalogue>,
+    /// Held while metadata documents are made.
+    metadata: Mutex<()>,
     next_incoming: AtomicU64,
     next_promise: AtomicU64,
     /// Held for as long as the box lives.
@@ -114,6 +128,8 @@ impl Store {
                 journal: Mutex::new(journal),
                 writing: Mutex::new(()),
                 live: Live::default(),
+                catalogue: Mutex::default(),
+                metadata: Mutex::new(()),
                 next_incoming: AtomicU64::new(0),
                 next_promise: AtomicU64::new(0),
                 _lock: lock,
