@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::shapes::Problem;
-use crate::imaging::{PixelError, StackError};
+use crate::imaging::{FrameError, PixelError, StackError};
 use crate::store::StoreError;
 
 #[derive(Debug)]
@@ -24,7 +25,7 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, format!("the box has no such {what}"))
     }
 
-    fn internal(error: &dyn std::fmt::Display) -> Self {
+    pub(super) fn internal(error: &dyn std::fmt::Display) -> Self {
         tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the box could not do this; its log says why")
     }
@@ -32,7 +33,16 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(Problem { error: self.sentence })).into_response()
+        let problem = Problem {
+            kind: "about:blank".into(),
+            title: self.status.canonical_reason().unwrap_or("Error").into(),
+            status: self.status.as_u16(),
+            detail: self.sentence.clone(),
+            error: self.sentence,
+        };
+        let mut response = (self.status, Json(problem)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response
     }
 }
 
@@ -47,6 +57,18 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Unknown(what) => Self::not_found(what),
             error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<FrameError> for ApiError {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Malformed(error) => Self::internal(&error),
+            FrameError::NoPixels | FrameError::NoSuchFrame { .. } => {
+                Self::new(StatusCode::NOT_FOUND, error.to_string())
+            }
+            error => Self::new(StatusCode::NOT_ACCEPTABLE, error.to_string()),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod dicomweb;
 mod error;
 mod events;
 mod frames;
@@ -17,12 +18,14 @@ mod summary;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode, Version};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use sidelight_provisioning::Identity;
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
-use tower_http::compression::predicate::{DefaultPredicate, NotForContentType, Predicate};
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use utoipa::OpenApi;
 
 use crate::clock::{Clock, Timestamp};
@@ -94,6 +97,16 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         frames::frame,
         regions::draw,
         events::events,
+        dicomweb::search::studies,
+        dicomweb::search::series,
+        dicomweb::search::instances,
+        dicomweb::instances::retrieve,
+        dicomweb::metadata::metadata,
+        dicomweb::frames::frames,
+        dicomweb::bulkdata::bulkdata,
+        dicomweb::rendered::rendered,
+        dicomweb::rendered::thumbnail,
+        dicomweb::stow::store,
     )
 )]
 struct Api;
@@ -114,18 +127,23 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/events", get(events::events))
         .route("/api/openapi.json", get(api::description))
         .route("/api/{*rest}", get(api::no_such_route).post(api::no_such_route))
+        .merge(dicomweb::routes())
         .route_layer(from_fn_with_state(desk.clone(), access::guard));
     Router::new()
         .route("/api/health", get(api::health))
         .route("/api/session", get(access::session).post(access::sign_in).delete(access::sign_out))
         .merge(guarded)
         .fallback(shell::serve)
-        // Frames are read over the LAN faster than they are compressed; the shell is compressed already.
-        .layer(CompressionLayer::new().compress_when(
-            DefaultPredicate::new().and(NotForContentType::const_new("application/octet-stream")),
-        ))
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_worth_compressing)))
         .layer(from_fn(shell::headers))
         .with_state(desk)
+}
+
+/// Pixels are read over the LAN faster than they are compressed; the shell is compressed already.
+fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &axum::http::Extensions) -> bool {
+    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default();
+    !["application/octet-stream", "application/dicom", "multipart/related"].contains(&media)
 }
 
 #[cfg(test)]

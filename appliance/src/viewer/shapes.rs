@@ -5,9 +5,18 @@ use utoipa::ToSchema;
 
 use crate::store::finding::{Finding, FindingState, Shape};
 
-/// One sentence a person can act on.
+/// Why a request was refused (RFC 9457).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
+    /// `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    pub status: u16,
+    /// One sentence a person can act on.
+    pub detail: String,
+    /// The same sentence.
     pub error: String,
 }
 

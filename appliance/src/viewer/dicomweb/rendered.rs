@@ -1,0 +1,258 @@
+//! Pictures for people: `rendered` and `thumbnail` (PS3.18 8.3.5, 10.4.1.1.3) as JPEG, PNG or GIF.
+//!
+//! One picture of something that has many is its middle one; who accepts multipart gets all. Annotations are not
+//! burned in. Objects without pixel data have no picture: 404.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::accept::Accept;
+use super::instances::{broken, not_acceptable};
+use super::multipart::Multipart;
+use super::stream::stream;
+use super::target::{Parameters, Target, Words, bad, frame_numbers, parameter};
+use crate::imaging::{FrameError, PixelSource, Rendered, Window, WindowFunction, render};
+use crate::store::Store;
+use crate::store::records::InstanceRecord;
+use crate::viewer::Desk;
+use crate::viewer::error::{ApiError, blocking};
+
+const OFFERED: [&str; 3] = ["image/jpeg", "image/png", "image/gif"];
+/// A wall of four 8K screens shows no more.
+const VIEWPORT_MAX: u32 = 8192;
+const THUMBNAIL_SIDE: u32 = 200;
+const QUALITY: u8 = 90;
+
+/// How a picture shall look.
+#[derive(Clone, Debug)]
+struct Look {
+    viewport: Option<(u32, u32)>,
+    window: Option<Window>,
+    quality: u8,
+    media: &'static str,
+}
+
+/// Rendered frames or instances.
+#[utoipa::path(
+    get,
+    path = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered",
+    params(
+        ("viewport" = Option<String>, Query, description = "width,height"),
+        ("window" = Option<String>, Query, description = "center,width,function; function is linear, linear-exact or sigmoid"),
+        ("quality" = Option<u8>, Query, description = "1 to 100, JPEG only"),
+    ),
+    responses(
+        (status = 200, content_type = "image/jpeg", body = Vec<u8>, description = "also of studies, series and frames"),
+        (status = 400, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
+        (status = 404, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
+        (status = 406, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn rendered(
+    State(desk): State<Arc<Desk>>,
+    Path(words): Path<Words>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let accept = Accept::of(&headers, parameter(&parameters, "accept"));
+    let media = accept.first_of(&OFFERED).ok_or_else(not_acceptable)?;
+    let look = look(&parameters, media, None)?;
+    let all = accept
+        .ranges()
+        .find(|wanted| wanted.takes(media))
+        .is_some_and(|wanted| wanted.multipart == Some(true));
+    pictures(desk, words, look, all).await
+}
+
+/// A small picture.
+#[utoipa::path(
+    get,
+    path = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/thumbnail",
+    params(("viewport" = Option<String>, Query, description = "width,height")),
+    responses(
+        (status = 200, content_type = "image/jpeg", body = Vec<u8>, description = "also of studies, series and frames"),
+        (status = 404, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn thumbnail(
+    State(desk): State<Arc<Desk>>,
+    Path(words): Path<Words>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let accept = Accept::of(&headers, parameter(&parameters, "accept"));
+    let media = accept.first_of(&OFFERED).ok_or_else(not_acceptable)?;
+    let look = look(&parameters, media, Some((THUMBNAIL_SIDE, THUMBNAIL_SIDE)))?;
+    pictures(desk, words, look, false).await
+}
+
+async fn pictures(desk: Arc<Desk>, words: Words, look: Look, all: bool) -> Result<Response, ApiError> {
+    let target = Target::of(&words)?;
+    let frames = words.contains_key("frames").then(|| frame_numbers(&words)).transpose()?;
+    let store = desk.store.clone();
+    if all {
+        let records = blocking(move || with_pictures(&target, &store)).await?;
+        let multipart = Multipart::new()?;
+        let content_type = multipart.content_type(look.media);
+        let store = desk.store.clone();
+        let body = stream(move |out| {
+            for record in &records {
+                let source = PixelSource::open(&store.instance_path(record))?;
+                let numbers = frames.clone().unwrap_or_else(|| (0..source.frames()).collect());
+                for number in numbers {
+                    multipart.begin_part(out, look.media).map_err(broken)?;
+                    std::io::Write::write_all(out, &look.picture(&source, number)?).map_err(broken)?;
+                    Multipart::end_part(out).map_err(broken)?;
+                }
+            }
+            multipart.close(out).map_err(broken)
+        });
+        return Ok(([(CONTENT_TYPE, content_type)], body).into_response());
+    }
+    let media = look.media;
+    let picture = blocking(move || {
+        let records = with_pictures(&target, &store)?;
+        let source = PixelSource::open(&store.instance_path(&records[records.len() / 2]))?;
+        let number = match frames.as_deref() {
+            Some([number]) => *number,
+            Some(_) => return Err(not_acceptable()),
+            None => source.frames() / 2,
+        };
+        look.picture(&source, number)
+    });
+    Ok(([(CONTENT_TYPE, media)], picture.await?).into_response())
+}
+
+/// Never empty.
+fn with_pictures(target: &Target, store: &Store) -> Result<Vec<InstanceRecord>, ApiError> {
+    let mut records = target.instances(store)?;
+    records.retain(|record| record.facts.picture.is_some());
+    if records.is_empty() { Err(FrameError::NoPixels.into()) } else { Ok(records) }
+}
+
+fn look(
+    parameters: &Parameters,
+    media: &'static str,
+    viewport: Option<(u32, u32)>,
+) -> Result<Look, ApiError> {
+    let quality = parameter(parameters, "quality").map(|text| {
+        let number = text.parse::<u8>().ok().filter(|quality| (1..=100).contains(quality));
+        number.ok_or_else(|| bad("quality", "a number from 1 to 100"))
+    });
+    Ok(Look {
+        viewport: parameter(parameters, "viewport").map(viewport_of).transpose()?.or(viewport),
+        window: parameter(parameters, "window").map(window_of).transpose()?,
+        quality: quality.transpose()?.unwrap_or(QUALITY),
+        media,
+    })
+}
+
+/// Width and height; a region of the image (the other four numbers) is not cut out.
+fn viewport_of(text: &str) -> Result<(u32, u32), ApiError> {
+    let why = "two numbers from 1 to 8192, width and height, separated by a comma";
+    let numbers: Option<Vec<u32>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+    match numbers.as_deref() {
+        Some([width, height])
+            if (1..=VIEWPORT_MAX).contains(width) && (1..=VIEWPORT_MAX).contains(height) =>
+        {
+            Ok((*width, *height))
+        }
+        _ => Err(bad("viewport", why)),
+    }
+}
+
+fn window_of(text: &str) -> Result<Window, ApiError> {
+    let why = "center,width,function with a positive width; function is linear, linear-exact or sigmoid";
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [center, width, rest @ ..] = parts.as_slice() else { return Err(bad("window", why)) };
+    let function = match rest.first().map(|name| name.to_ascii_lowercase()).as_deref() {
+        None | Some("linear") => WindowFunction::Linear,
+        Some("linear-exact" | "linear_exact") => WindowFunction::LinearExact,
+        Some("sigmoid") => WindowFunction::Sigmoid,
+        Some(_) => return Err(bad("window", why)),
+    };
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    match (number(center), number(width)) {
+        (Some(center), Some(width)) if width > 0.0 => Ok(Window { center, width, function }),
+        _ => Err(bad("window", why)),
+    }
+}
+
+impl Look {
+    fn picture(&self, source: &PixelSource, number: u32) -> Result<Vec<u8>, ApiError> {
+        let rendered = render(&source.decode(number)?, self.window)?;
+        let rendered = match self.viewport {
+            Some((columns, rows)) => rendered.fit(columns, rows),
+            None => rendered,
+        };
+        encode(&rendered, self.media, self.quality)
+            .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error))
+    }
+}
+
+fn encode(picture: &Rendered, media: &str, quality: u8) -> Result<Vec<u8>, String> {
+    let side = |side: u32| u16::try_from(side).map_err(|_| "the picture is too large".to_owned());
+    let (columns, rows) = (side(picture.columns)?, side(picture.rows)?);
+    let grey = picture.channels == 1;
+    let mut out = Vec::new();
+    match media {
+        "image/png" => {
+            let mut encoder = png::Encoder::new(&mut out, picture.columns, picture.rows);
+            encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
+            let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
+            writer.write_image_data(&picture.samples).map_err(|error| error.to_string())?;
+            writer.finish().map_err(|error| error.to_string())?;
+        }
+        "image/gif" => {
+            let shades: Vec<u8> = (0..=255u8).flat_map(|shade| [shade; 3]).collect();
+            let frame = if grey {
+                gif::Frame::from_palette_pixels(columns, rows, picture.samples.as_slice(), shades, None)
+            } else {
+                gif::Frame::from_rgb_speed(columns, rows, &picture.samples, 10)
+            };
+            let mut encoder =
+                gif::Encoder::new(&mut out, columns, rows, &[]).map_err(|error| error.to_string())?;
+            encoder.write_frame(&frame).map_err(|error| error.to_string())?;
+        }
+        _ => {
+            let colours = if grey { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
+            let encoder = jpeg_encoder::Encoder::new(&mut out, quality);
+            encoder.encode(&picture.samples, columns, rows, colours).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_wrong_is_named() {
+        for text in ["", "10", "0,10", "10,99999", "a,b", "1,2,3"] {
+            assert!(viewport_of(text).unwrap_err().sentence.starts_with("viewport"), "{text}");
+        }
+        for text in ["40", "40,0", "nan,1", "40,400,cubic"] {
+            assert!(window_of(text).unwrap_err().sentence.starts_with("window"), "{text}");
+        }
+        assert_eq!(viewport_of("64,32").unwrap(), (64, 32));
+        assert_eq!(window_of("40,400,SIGMOID").unwrap().function, WindowFunction::Sigmoid);
+    }
+
+    #[test]
+    fn every_offered_format_is_what_it_says() {
+        let grey = Rendered { columns: 2, rows: 1, channels: 1, samples: vec![0, 255] };
+        let colour = Rendered { columns: 2, rows: 1, channels: 3, samples: vec![255, 0, 0, 0, 0, 255] };
+        let starts: [(&str, &[u8]); 3] =
+            [("image/jpeg", b"\xff\xd8\xff"), ("image/png", b"\x89PNG"), ("image/gif", b"GIF89a")];
+        for (media, start) in starts {
+            for picture in [&grey, &colour] {
+                assert!(encode(picture, media, 90).unwrap().starts_with(start), "{media}");
+            }
+        }
+    }
+}
