@@ -13,4 +13,5 @@ pub mod dcmtk;
 pub mod part10;
 pub mod patience;
 pub mod process;
+pub mod python;
 pub mod scratch;

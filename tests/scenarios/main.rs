@@ -10,6 +10,8 @@ mod studies;
 mod access;
 mod arrives_and_is_scored;
 mod bad_objects;
+mod dicomweb;
+mod dicomweb_real_data;
 mod doctor_tells;
 mod heart_region;
 mod latency;
