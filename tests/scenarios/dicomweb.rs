@@ -60,7 +60,7 @@ fn an_unmodified_dicomweb_client_works_with_the_box() {
     send(&sidelight, &SmallCt::new(), 5, 64);
     let ready = sidelight.ready();
     let folder = sent_folder(&sidelight).display().to_string();
-    let run = python("dicomweb.txt", "dicomweb_client.py", &[&ready.http, &ready.token, &folder]);
+    let run = python("dicomweb.txt", "foreign_dicomweb.py", &[&ready.http, &ready.token, &folder]);
     let run = run.unwrap();
     assert!(run.status.success(), "{}\n--- the box\n{}", run.evidence(), sidelight.evidence());
     let line: Value = serde_json::from_str(run.stdout.lines().last().unwrap_or_default()).unwrap();

@@ -96,37 +96,75 @@ fn every_file_comes_back_bit_exact_or_is_refused_with_the_reason_real_data() {
     paths.sort();
     let objects: Vec<Part10> = paths.iter().filter_map(|path| Part10::read(path)).collect();
     assert!(objects.len() > 80, "only {} Part-10 files", objects.len());
-    let mut sidelight = appliance().start().unwrap();
-    let (mut first_of, mut ends) = (BTreeMap::new(), BTreeMap::<String, u32>::new());
-    for object in &objects {
-        let end = send(&sidelight, object);
-        if end == "stored" {
-            first_of.entry(object.sop_instance_uid.clone()).or_insert(object);
+    let (mut ends, mut outcomes) = (BTreeMap::new(), BTreeMap::new());
+    let (mut served, mut boxes) = (0, 0);
+    let mut left: Vec<&Part10> = objects.iter().collect();
+    while !left.is_empty() {
+        let mut sidelight = appliance().start().unwrap();
+        let (first_of, others) = take_in(&sidelight, &left, &mut ends);
+        let addresses = come_back(&sidelight.api(), &first_of, &mut outcomes);
+        served += addresses.len();
+        if boxes == 0 {
+            stays_small(&sidelight, &addresses);
         }
-        *ends.entry(end).or_default() += 1;
+        assert!(sidelight.is_alive());
+        boxes += 1;
+        left = others;
     }
-    let api = sidelight.api();
-    let (mut outcomes, mut addresses) = (BTreeMap::new(), Vec::new());
-    for (uid, object) in &first_of {
-        let address = address(&api, uid);
+    report(&format!(
+        "{} Part-10 files of {}: {ends:?}; {served} different objects served bit-exact by {boxes} boxes; {outcomes:?}",
+        objects.len(),
+        paths.len(),
+    ));
+}
+
+/// Sends objects. A box serves one version of a UID: what claims a UID that another file has is for the next box.
+fn take_in<'a>(
+    sidelight: &Appliance,
+    objects: &[&'a Part10],
+    ends: &mut BTreeMap<String, u32>,
+) -> (Vec<&'a Part10>, Vec<&'a Part10>) {
+    let (mut first_of, mut others): (BTreeMap<&str, &Part10>, Vec<&Part10>) = Default::default();
+    for object in objects {
+        match first_of.get(object.sop_instance_uid.as_str()) {
+            Some(first) if first.data_set == object.data_set => {
+                *ends.entry("a copy".into()).or_default() += 1
+            }
+            Some(_) => others.push(object),
+            None => {
+                let end = send(sidelight, object);
+                if end == "stored" {
+                    first_of.insert(&object.sop_instance_uid, object);
+                }
+                *ends.entry(end).or_default() += 1;
+            }
+        }
+    }
+    (first_of.into_values().collect(), others)
+}
+
+/// Every object comes back as it was sent; returns their addresses.
+fn come_back(api: &Api, objects: &[&Part10], outcomes: &mut BTreeMap<String, u32>) -> Vec<String> {
+    let mut addresses = Vec::new();
+    for object in objects {
+        let address = address(api, &object.sop_instance_uid);
         let answer = api.send("GET", &address, &[("Accept", AS_STORED)], None).unwrap();
         assert_eq!(answer.status, 200, "{}: {}", object.path.display(), answer.text());
         let served = only_part(&answer.body);
         assert!(served.ends_with(&object.data_set), "{} came back with other bytes", object.path.display());
-        ask_everything(&api, &address, &mut outcomes);
+        ask_everything(api, &address, outcomes);
         addresses.push(address);
     }
-    let before = resident_kib(&sidelight);
-    for address in addresses.iter().chain(&addresses) {
+    addresses
+}
+
+fn stays_small(sidelight: &Appliance, addresses: &[String]) {
+    let api = sidelight.api();
+    let before = resident_kib(sidelight);
+    for address in addresses {
         ask_everything(&api, address, &mut BTreeMap::new());
     }
-    let after = resident_kib(&sidelight);
-    report(&format!(
-        "{} Part-10 files of {}: {ends:?}; {} served bit-exact; {outcomes:?}; resident {before} KiB, two rounds later {after} KiB",
-        objects.len(),
-        paths.len(),
-        first_of.len()
-    ));
-    assert!(sidelight.is_alive());
+    let after = resident_kib(sidelight);
+    report(&format!("everything asked once: resident {before} KiB; a second time: {after} KiB"));
     assert!(after < before + GROWTH_KIB_MAX, "memory grew from {before} to {after} KiB");
 }

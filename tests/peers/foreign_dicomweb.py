@@ -1,7 +1,7 @@
 """Unmodified dicomweb-client against a box: searches, retrieves, renders and stores, and prints one JSON line with the
 routes it used. Every assertion names what was expected; a failure ends it with a traceback.
 
-usage: dicomweb_client.py URL TOKEN FOLDER     FOLDER has the Part-10 files that were sent to the box
+usage: foreign_dicomweb.py URL TOKEN FOLDER     FOLDER has the Part-10 files that were sent to the box
 """
 
 import io
