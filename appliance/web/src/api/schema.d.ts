@@ -171,7 +171,7 @@ export interface paths {
             cookie?: never;
         };
         /** Instances that match: of all studies, of one, or of one series. */
-        get: operations["instances"];
+        get: operations["search_instances"];
         put?: never;
         post?: never;
         delete?: never;
@@ -188,7 +188,7 @@ export interface paths {
             cookie?: never;
         };
         /** Series that match: of all studies, or of one. */
-        get: operations["series"];
+        get: operations["search_series"];
         put?: never;
         post?: never;
         delete?: never;
@@ -205,7 +205,7 @@ export interface paths {
             cookie?: never;
         };
         /** Studies that match. */
-        get: operations["studies"];
+        get: operations["search_studies"];
         put?: never;
         /** Store instances, of any study or of one. */
         post: operations["store"];
@@ -919,7 +919,7 @@ export interface operations {
             };
         };
     };
-    instances: {
+    search_instances: {
         parameters: {
             query?: never;
             header?: never;
@@ -947,7 +947,7 @@ export interface operations {
             };
         };
     };
-    series: {
+    search_series: {
         parameters: {
             query?: never;
             header?: never;
@@ -975,7 +975,7 @@ export interface operations {
             };
         };
     };
-    studies: {
+    search_studies: {
         parameters: {
             query?: {
                 limit?: number;
