@@ -178,13 +178,13 @@ impl PixelSource {
         out: &mut dyn Write,
     ) -> Result<(), FrameError> {
         let bits = self.attributes.frame_bits();
-        let first_bit = bits * u64::from(frame);
-        if (first_bit + bits).div_ceil(8) > length {
+        let first_bit = bits.saturating_mul(frame.into());
+        if first_bit.saturating_add(bits).div_ceil(8) > length {
             return Err(FrameError::NoSuchFrame { frame: frame + 1, frames: self.frames() });
         }
         let (_, mut elements) = Elements::open(&self.path)?;
         elements.go_to(value_at + first_bit / 8)?;
-        if first_bit % 8 != 0 {
+        if !first_bit.is_multiple_of(8) {
             return shifted(&mut elements, first_bit % 8, bits, out);
         }
         let unit = match self.attributes.bits_allocated {

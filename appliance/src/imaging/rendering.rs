@@ -66,10 +66,10 @@ fn stored(frame: &DecodedFrame) -> impl Iterator<Item = f64> + '_ {
     let bytes = &frame.samples;
     (0..pixels).map(move |pixel| match a.bits_allocated {
         1 => f64::from(bytes.get(pixel / 8).copied().unwrap_or(0) >> (pixel % 8) & 1),
-        ..=8 => integer(bytes.get(pixel).copied().unwrap_or(0).into(), a),
-        ..=16 => integer(number(bytes, pixel, 2), a),
+        2..=8 => integer(bytes.get(pixel).copied().unwrap_or(0).into(), a),
+        9..=16 => integer(number(bytes, pixel, 2), a),
         32 if a.float => f64::from(f32::from_bits(u32::try_from(number(bytes, pixel, 4)).unwrap_or(0))),
-        ..=32 => integer(number(bytes, pixel, 4), a),
+        17..=32 => integer(number(bytes, pixel, 4), a),
         _ => f64::from_bits(number(bytes, pixel, 8)),
     })
 }
@@ -81,7 +81,7 @@ fn number(bytes: &[u8], index: usize, size: usize) -> u64 {
 
 fn integer(raw: u64, a: &ImageAttributes) -> f64 {
     let bits = u32::from(a.bits_stored.clamp(1, 32));
-    let low = u32::from(a.high_bit + 1).saturating_sub(bits).min(31);
+    let low = (u32::from(a.high_bit) + 1).saturating_sub(bits).min(31);
     let value = raw >> low & ((1u64 << bits) - 1);
     #[expect(clippy::cast_precision_loss, reason = "at most 32 bits")]
     let value = value as f64;

@@ -27,9 +27,9 @@ fn dictionary_vr(head: &ElementHead, signed: bool) -> [u8; 2] {
     let vr = match entry.map(DataDictionaryEntry::vr) {
         None => return *b"UN",
         Some(VirtualVr::Exact(vr)) => vr.to_string(),
-        Some(VirtualVr::Xs) if signed => "SS".into(),
-        Some(VirtualVr::Xs) => "US".into(),
-        Some(_) => "OW".into(),
+        Some(VirtualVr::Xs) if signed => "SS",
+        Some(VirtualVr::Xs) => "US",
+        Some(_) => "OW",
     };
     vr.as_bytes().try_into().unwrap_or(*b"UN")
 }

@@ -53,7 +53,7 @@ pub(super) async fn bulkdata(
         let steps = steps(&path).ok_or_else(|| ApiError::not_found("bulk data"))?;
         let (elements, head) = find(Elements::open(&file)?.1, &steps)?;
         if head.length.is_none() {
-            let source = PixelSource::open(&file)?;
+            let source = Box::new(PixelSource::open(&file)?);
             let form = frames::form(&accept, &source, 0)?;
             return Ok::<_, ApiError>(Found::Frames(source, form));
         }
@@ -63,14 +63,14 @@ pub(super) async fn bulkdata(
     match found.await? {
         Found::Frames(source, form) => {
             let numbers = (0..source.frames()).collect();
-            frames::send(source, numbers, form)
+            frames::send(*source, numbers, form)
         }
         Found::Value(elements, head, multipart) => send(elements, head, multipart),
     }
 }
 
 enum Found {
-    Frames(PixelSource, frames::Form),
+    Frames(Box<PixelSource>, frames::Form),
     Value(Elements, ElementHead, bool),
 }
 

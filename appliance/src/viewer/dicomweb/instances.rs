@@ -121,7 +121,7 @@ enum Plan {
     Decoded {
         path: std::path::PathBuf,
         source: Box<PixelSource>,
-        first: DecodedFrame,
+        first: Box<DecodedFrame>,
     },
 }
 
@@ -141,7 +141,7 @@ fn plan(store: &Store, record: &InstanceRecord, form: Form) -> Plan {
     };
     match source.decode(0) {
         Ok(first) if decoded_length(&source, &first).is_some() => {
-            Plan::Decoded { path, source: Box::new(source), first }
+            Plan::Decoded { path, source: Box::new(source), first: Box::new(first) }
         }
         _ => as_stored(path),
     }

@@ -49,8 +49,7 @@ pub(super) async fn metadata(
         out.write_all(b"[").map_err(broken)?;
         let mut first = true;
         for series in records.chunk_by(|a, b| a.facts.series == b.facts.series) {
-            let mut documents = documents(&store, series)?;
-            while let Some(document) = documents.next() {
+            for document in documents(&store, series)? {
                 if !std::mem::take(&mut first) {
                     out.write_all(b",").map_err(broken)?;
                 }
@@ -73,13 +72,12 @@ impl Iterator for Documents {
 
     fn next(&mut self) -> Option<Self::Item> {
         let (at, length) = self.places.next()?;
-        let read = || {
+        let mut read = || {
             self.file.seek(SeekFrom::Start(at))?;
             let mut document = vec![0u8; length];
             self.file.read_exact(&mut document)?;
             Ok(document)
         };
-        let mut read = read;
         Some(read())
     }
 }

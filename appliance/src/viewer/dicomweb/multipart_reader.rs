@@ -197,10 +197,13 @@ fn content_type(header: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Parts as (type, bytes), whatever way the body is cut into chunks.
-    fn parts(body: &[u8], chunk: usize) -> Result<(Vec<(String, Vec<u8>)>, bool), MultipartError> {
+    /// Type and bytes of each part.
+    type Parts = Vec<(String, Vec<u8>)>;
+
+    /// The parts, whatever way the body is cut into chunks, and whether it came to its end.
+    fn parts(body: &[u8], chunk: usize) -> Result<(Parts, bool), MultipartError> {
         let mut reader = MultipartReader::new("b-1");
-        let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut parts = Parts::new();
         for bytes in body.chunks(chunk) {
             for event in reader.feed(bytes)? {
                 match event {

@@ -63,6 +63,7 @@ pub(super) struct Request {
 #[utoipa::path(
     get,
     path = "/dicom-web/studies",
+    operation_id = "search_studies",
     params(
         ("limit" = Option<usize>, Query),
         ("offset" = Option<usize>, Query),
@@ -101,6 +102,7 @@ pub(super) async fn studies(
 #[utoipa::path(
     get,
     path = "/dicom-web/series",
+    operation_id = "search_series",
     responses(
         (status = 200, content_type = "application/dicom+json", body = Vec<Object>, description = "also /dicom-web/studies/{study}/series"),
         (status = 400, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
@@ -136,6 +138,7 @@ pub(super) async fn series(
 #[utoipa::path(
     get,
     path = "/dicom-web/instances",
+    operation_id = "search_instances",
     responses(
         (status = 200, content_type = "application/dicom+json", body = Vec<Object>, description = "also below studies and series"),
         (status = 400, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),

@@ -41,7 +41,7 @@ struct Outcome {
 enum Part {
     None,
     Head(Vec<u8>),
-    Arriving(Header, Arrival),
+    Arriving(Header, Box<Arrival>),
     /// Its outcome is known; the rest of its bytes is passed over.
     Refused,
 }
@@ -133,7 +133,7 @@ impl StoreParts {
             Ok(arrival)
         });
         match begun {
-            Ok(arrival) => self.part = Part::Arriving(header, arrival),
+            Ok(arrival) => self.part = Part::Arriving(header, Box::new(arrival)),
             Err(error) => self.refuse(Some(&header), reason(&error)),
         }
     }
