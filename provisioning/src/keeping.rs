@@ -28,6 +28,16 @@ pub enum DestinationKind {
     Stow,
 }
 
+/// Which results a destination gets; what it got is always followed by later words about the same finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResultsWish {
+    #[default]
+    Preliminary,
+    Confirmed,
+    Never,
+}
+
 /// One place that studies are forwarded to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +51,9 @@ pub struct Destination {
     pub ae_title: Option<String>,
     /// Address of its DICOMweb service, for `stow`: `http://host:port/dicom-web`.
     pub url: Option<String>,
+    /// Which of the box's own results go there.
+    #[serde(default)]
+    pub results: ResultsWish,
     /// It keeps objects for good: its confirmation is asked for, and allows deletion here.
     #[serde(default)]
     pub archive: bool,

@@ -15,7 +15,7 @@ pub mod orthanc;
 pub mod part10;
 pub mod patience;
 pub mod process;
-pub mod python;
 pub mod provider;
+pub mod python;
 pub mod scratch;
 pub mod validators;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use sidelight_kernels::{Region, Volume, calcium as kernel, heart};
 
 use super::applicability::{Applicability, CalciumPlan, calcium as judge};
-use super::completeness::{Signals, Verdict, decide};
+use super::completeness::{Procedure, Signals, Verdict, decide};
 use super::{Analysis, AnalysisError, blocking, calcium};
 use crate::clock::Timestamp;
 use crate::imaging::{Stack, stack, volume};
 use crate::part10::InstanceFacts;
 use crate::store::finding::{Algorithm, Finding, FindingState, Scope};
 use crate::store::records::{FindingCard, StudyRecord};
-use crate::store::{Progress, ProgressState, StoreError};
+use crate::store::{Progress, ProgressState, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// A job that was started this often and never finished took the box down with it: a person must look.
@@ -23,6 +23,7 @@ const ATTEMPTS_MAX: u32 = 2;
 struct Look {
     facts: Option<InstanceFacts>,
     instances: u64,
+    procedure: Option<Procedure>,
     stack: Result<Stack, String>,
 }
 
@@ -186,7 +187,8 @@ impl Analysis {
             let count = instances.len() as u64;
             let facts = if instances.is_empty() { None } else { Some(instances.swap_remove(0).facts) };
             let stack = stack(&store, &study, &series).map_err(|error| error.to_string());
-            Ok::<_, StoreError>(Look { facts, instances: count, stack })
+            let procedure = procedure(&store, &study)?;
+            Ok::<_, StoreError>(Look { facts, instances: count, procedure, stack })
         };
         Ok(blocking(look).await??)
     }
@@ -280,7 +282,7 @@ impl Analysis {
             geometry_whole: look.stack.as_ref().is_ok_and(|stack| stack.geometry.is_ok()),
             expected: look.facts.as_ref().and_then(|facts| facts.series_instances),
             here: look.instances,
-            procedure: None,
+            procedure: look.procedure,
             last_arrival: record.last_arrival,
         };
         decide(&signals, self.clock.wall(), self.config.study_quiet)
@@ -353,6 +355,18 @@ impl Analysis {
         finding.scope = Scope::Region { shape: question.shape.clone(), reader: question.reader.clone() };
         finding
     }
+}
+
+/// What the scanner's finished procedure steps list for a study, against what is here.
+fn procedure(store: &Store, study: &StudyUid) -> Result<Option<Procedure>, StoreError> {
+    let Some(listed) = store.procedure_expectation(study) else { return Ok(None) };
+    let mut missing = listed.clone();
+    for (series, _) in store.series(study)? {
+        for record in store.instances(study, &series)? {
+            missing.remove(&record.facts.sop_instance);
+        }
+    }
+    Ok(Some(Procedure { ended: true, listed: listed.len() as u64, missing: missing.len() as u64 }))
 }
 
 fn running(stage: &str, percent: u8) -> Progress {

@@ -10,7 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::clock::Clock;
 use crate::stop::Stop;
-use crate::store::{Store, StoreError};
+use crate::store::{ResultsWanted, Store, StoreError};
 use crate::uid::StudyUid;
 
 /// Changes come in bursts, one an image: they are gathered for this long.
@@ -20,9 +20,16 @@ const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// The quarantine has no changes to wake anybody.
 const QUARANTINE_EVERY: Duration = Duration::from_secs(15);
 
+/// What one destination is to get besides images.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub destination: String,
+    pub results: ResultsWanted,
+}
+
 /// Queues until told to stop. Only the store can make it fail.
 pub async fn run(
-    destinations: Vec<String>,
+    destinations: Vec<Wanted>,
     store: Store,
     clock: Clock,
     mut stop: Stop,
@@ -30,7 +37,10 @@ pub async fn run(
     let mut changes = store.live().subscribe();
     let started_at = clock.wall();
     let (desk, names) = (store.clone(), destinations.clone());
-    blocking(move || names.iter().try_for_each(|name| desk.know_destination(name, started_at))).await?;
+    blocking(move || {
+        names.iter().try_for_each(|wanted| desk.know_destination(&wanted.destination, started_at))
+    })
+    .await?;
     let mut everything_due = clock.now();
     let mut changed = BTreeSet::new();
     while !stop.is_stopped() {
@@ -66,7 +76,7 @@ pub async fn run(
 
 fn queue(
     store: &Store,
-    destinations: &[String],
+    destinations: &[Wanted],
     everything: bool,
     changed: BTreeSet<StudyUid>,
 ) -> Result<(), StoreError> {
@@ -75,9 +85,9 @@ fn queue(
         false => changed.into_iter().collect(),
     };
     let mut queued = 0;
-    for destination in destinations {
+    for Wanted { destination, results } in destinations {
         for study in &studies {
-            queued += store.queue_study(destination, study)?;
+            queued += store.queue_study(destination, study, *results)?;
         }
         queued += store.queue_quarantine(destination)?;
     }

@@ -8,8 +8,8 @@ mod elements;
 mod facts;
 mod header;
 mod json;
-mod rewrite;
 pub mod message;
+mod rewrite;
 #[cfg(test)]
 mod tests;
 mod text;

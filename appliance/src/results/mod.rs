@@ -77,7 +77,8 @@ impl Results {
     /// Messages first: they are small, and the fleet may wait for them. Of a study that is held nothing leaves.
     fn look(&self, all: bool, changed: Vec<StudyUid>, stop: &Stop) -> Result<(), StoreError> {
         let store = &self.store;
-        let candidates = if all { store.studies()?.into_iter().map(|(uid, _)| uid).collect() } else { changed };
+        let candidates =
+            if all { store.studies()?.into_iter().map(|(uid, _)| uid).collect() } else { changed };
         let mut studies = Vec::new();
         for study in candidates {
             if !store.is_held(&study)? {

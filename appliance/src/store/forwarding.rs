@@ -18,6 +18,7 @@ use std::ops::ControlFlow;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::forwarding_results::ResultsWanted;
 use super::index::{Tree, key, prefix};
 use super::journal::Entry;
 use super::object::ObjectName;
@@ -89,15 +90,25 @@ impl Store {
 
     /// Queues what this study has and the destination has not been promised yet. A study that is still being sent,
     /// or is held, queues nothing: its next change brings it here again.
-    pub fn queue_study(&self, destination: &str, study: &StudyUid) -> Result<usize, StoreError> {
+    pub fn queue_study(
+        &self,
+        destination: &str,
+        study: &StudyUid,
+        results: ResultsWanted,
+    ) -> Result<usize, StoreError> {
         if self.live().sending(study) == Sending::Now || self.is_held(study)? {
             return Ok(0);
         }
         let Some(since) = self.destination_since(destination)? else { return Ok(0) };
         let _filing = self.inner.filing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         let records = self.inner.index.list::<InstanceRecord>(Tree::Instance, &prefix(&[study.as_str()]))?;
-        let wanted = records.iter().filter(|(_, record)| record.admitted_at >= since);
-        self.queue(destination, wanted.map(|(_, record)| ObjectName::from(record)))
+        let mut wanted = Vec::new();
+        for (_, record) in records.iter().filter(|(_, record)| record.admitted_at >= since) {
+            if self.is_wanted(destination, record, results)? {
+                wanted.push(ObjectName::from(record));
+            }
+        }
+        self.queue(destination, wanted.into_iter())
     }
 
     /// Queues quarantined objects: a PACS may understand what this box does not.

@@ -335,9 +335,9 @@ fn copy(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap().flatten() {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            drop(std::fs::copy(entry.path(), target).unwrap())
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }
@@ -352,7 +352,7 @@ fn an_index_restored_from_before_the_last_hundred_acknowledgements_loses_none_an
         store.know_destination("pacs", Timestamp(0)).unwrap();
         send(&store, "1.2", "1.2.3", "1.2.3.9000", "a");
         store.promise("result/before", "result", "{}".into()).unwrap();
-        store.queue_study("pacs", &study()).unwrap();
+        store.queue_study("pacs", &study(), ResultsWanted::Preliminary).unwrap();
     }
     copy(&index, &backup);
     {
@@ -365,7 +365,7 @@ fn an_index_restored_from_before_the_last_hundred_acknowledgements_loses_none_an
         let kept = store.next_promise().unwrap().unwrap();
         store.delivered(kept.sequence).unwrap();
         store.promise("result/after", "result", "{1}".into()).unwrap();
-        assert_eq!(store.queue_study("pacs", &study()).unwrap(), 100);
+        assert_eq!(store.queue_study("pacs", &study(), ResultsWanted::Preliminary).unwrap(), 100);
         let first = store.next_to_forward("pacs", AT, 30).unwrap();
         store.forwarded("pacs", &first, true, AT).unwrap();
     }
@@ -393,7 +393,7 @@ fn what_was_deleted_stays_deleted_whatever_index_comes_back_and_may_arrive_again
         store.know_destination("archive", Timestamp(0)).unwrap();
         send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
         send(&store, "1.2", "1.2.3", "1.2.3.2", "a");
-        store.queue_study("archive", &study()).unwrap();
+        store.queue_study("archive", &study(), ResultsWanted::Preliminary).unwrap();
         store.settle(&study(), 2).unwrap();
     }
     copy(&index, &backup);
@@ -418,7 +418,11 @@ fn what_was_deleted_stays_deleted_whatever_index_comes_back_and_may_arrive_again
     let (store, _) = open(folder.path());
     assert!(store.studies().unwrap().is_empty(), "an old index brought a study without files back");
     assert_eq!(send(&store, "1.2", "1.2.3", "1.2.3.1", "a"), Admission::Stored);
-    assert_eq!(store.queue_study("archive", &study()).unwrap(), 1, "what came again is owed again");
+    assert_eq!(
+        store.queue_study("archive", &study(), ResultsWanted::Preliminary).unwrap(),
+        1,
+        "what came again is owed again"
+    );
     drop(store);
     let (store, _) = open(folder.path());
     assert_eq!(store.study(&study()).unwrap().instances, 1, "a replayed deletion took what came again");
@@ -454,8 +458,12 @@ fn an_object_that_fails_too_often_is_set_apart_until_a_person_retries() {
     store.know_destination("pacs", Timestamp(0)).unwrap();
     send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
     send(&store, "1.2", "1.2.3", "1.2.3.2", "a");
-    store.queue_study("pacs", &study()).unwrap();
-    assert_eq!(store.queue_study("pacs", &study()).unwrap(), 0, "queued once only");
+    store.queue_study("pacs", &study(), ResultsWanted::Preliminary).unwrap();
+    assert_eq!(
+        store.queue_study("pacs", &study(), ResultsWanted::Preliminary).unwrap(),
+        0,
+        "queued once only"
+    );
     let mut now = AT;
     for _ in 0..forwarding::ATTEMPTS_MAX {
         let due = store.next_to_forward("pacs", now, 9).unwrap();

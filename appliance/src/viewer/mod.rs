@@ -6,8 +6,8 @@
 
 mod access;
 mod api;
-mod dicomweb;
 mod destinations;
+mod dicomweb;
 mod error;
 mod events;
 mod frames;

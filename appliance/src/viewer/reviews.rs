@@ -15,6 +15,7 @@ use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
 use super::shapes::{Problem, ReviewRequest};
+use crate::audit::{Event, Kind, Outcome, Who};
 use crate::store::finding::{Finding, FindingState};
 use crate::store::own_objects::ResultKind;
 use crate::store::reviews::ReviewError;
@@ -47,13 +48,27 @@ pub(super) async fn review(
     let (store, at) = (desk.store.clone(), desk.clock.wall());
     let reviewed =
         blocking(move || store.review_finding(&study, &finding, request.verdict, &reader, at)).await?;
-    audited(&reviewed);
+    audit(&desk, &reviewed).await?;
     Ok(Json(reviewed))
 }
 
-/// The one place where a taken verdict is told: study, finding, verdict, reader and time are in the finding.
-fn audited(reviewed: &Finding) {
-    tracing::info!(state = ?reviewed.state, "a reader reviewed a finding");
+/// Tells the journal who said what about which study.
+async fn audit(desk: &Arc<Desk>, reviewed: &Finding) -> Result<(), ApiError> {
+    let kind = match reviewed.state {
+        FindingState::Rejected => Kind::FindingRejected,
+        _ => Kind::FindingConfirmed,
+    };
+    let who = Who { user: reviewed.reviewer.clone().unwrap_or_default(), address: None };
+    let (store, study, id) = (desk.store.clone(), reviewed.study_uid.clone(), reviewed.id.clone());
+    let at = desk.clock.wall();
+    blocking(move || {
+        let about = store.study(&study)?.patient_study;
+        let event =
+            Event::new(kind, Outcome::Success, who).on(&study, &about).because(format!("finding {id}"));
+        store.audit().note(&event, at);
+        Ok::<_, StoreError>(())
+    })
+    .await
 }
 
 /// The one-page report of a preliminary or confirmed finding; one that was taken back has none.

@@ -1,7 +1,7 @@
 //! What leaves the box and what may leave its disk: the fleet's lane, one worker a destination, and retention.
 
 use anyhow::Context as _;
-use sidelight_provisioning::keeping::{Destination, DestinationKind};
+use sidelight_provisioning::keeping::{Destination, DestinationKind, ResultsWish};
 use tokio::task::JoinSet;
 
 use super::House;
@@ -9,6 +9,7 @@ use crate::outbox::destination::{self, Way};
 use crate::outbox::{fleet, plan};
 use crate::retention;
 use crate::run::Ended;
+use crate::store::ResultsWanted;
 use crate::supervise::keep_running;
 use crate::viewer;
 
@@ -60,10 +61,18 @@ impl House<'_> {
     }
 
     fn plan(&self, rooms: &mut JoinSet<Ended>) {
-        let names = self.names(|_| true);
+        let wanted = |destination: &Destination| plan::Wanted {
+            destination: destination.name.clone(),
+            results: match destination.results {
+                ResultsWish::Preliminary => ResultsWanted::Preliminary,
+                ResultsWish::Confirmed => ResultsWanted::Confirmed,
+                ResultsWish::Never => ResultsWanted::Never,
+            },
+        };
+        let destinations: Vec<_> = self.site.destinations.iter().map(wanted).collect();
         let (store, clock, stop) = (self.store.clone(), self.clock, self.stop.clone());
         let supervised = keep_running("forwarding", clock, stop.clone(), move || {
-            plan::run(names.clone(), store.clone(), clock, stop.clone())
+            plan::run(destinations.clone(), store.clone(), clock, stop.clone())
         });
         spawn("forwarding", supervised, rooms);
     }
