@@ -63,6 +63,7 @@ impl Store {
         let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if self.study(study)?.instances == instances {
             self.inner.index.remove(Tree::Open, study.as_str().as_bytes())?;
+            self.inner.index.commit()?;
             self.live().settled(study);
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +20,9 @@ use super::error::StoreError;
 const FORMAT: u32 = 5;
 /// sled's own default is 1 GiB; the index of 100,000 instances takes about 100 MB on disk, its hot part far less.
 const CACHE_BYTES: u64 = 64 << 20;
+/// Two seconds in all: sled's threads end within milliseconds.
+const LOCK_ATTEMPTS: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Above this sled moves a value to a file of its own and never gives the space back (research/fleet.md 4.2).
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
@@ -100,7 +104,7 @@ impl Index {
         if !path.exists() {
             return Self::create(path).map(Opened::Fresh);
         }
-        match Self::open_existing(path) {
+        match Self::open_when_free(path) {
             Ok(index) if index.format() == Some(FORMAT) => return Ok(Opened::Sound(index)),
             Ok(_) => tracing::warn!("the index has another format; rebuilding it"),
             Err(error) => {
@@ -126,6 +130,22 @@ impl Index {
         index.put(Tree::Meta, b"format", &FORMAT)?;
         index.commit()?;
         Ok(index)
+    }
+
+    /// A database closed a moment ago in this process may still hold sled's lock while its threads end; that is no
+    /// damage. Another process is kept out by the store's own lock.
+    fn open_when_free(path: &Path) -> Result<Self, StoreError> {
+        for _ in 1..LOCK_ATTEMPTS {
+            match Self::open_existing(path) {
+                Err(StoreError::Index(sled::Error::Io(error)))
+                    if error.to_string().contains("acquire lock") =>
+                {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                opened => return opened,
+            }
+        }
+        Self::open_existing(path)
     }
 
     fn open_existing(path: &Path) -> Result<Self, StoreError> {

@@ -21,6 +21,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/destinations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every destination and its queue. */
+        get: operations["destinations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/destinations/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Try everything again that failed at this destination, now. */
+        post: operations["retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -153,6 +187,58 @@ export interface paths {
         put?: never;
         /** Confirm or reject a preliminary finding. A confirmed one may still be rejected. */
         post: operations["review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/hold": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Set or lift a legal hold: while it stands nothing of the study is deleted. */
+        post: operations["hold"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose study it is, as its instances say. */
+        get: operations["identity"];
+        put?: never;
+        /** Decide over the identities seen so far. A further one holds the study again. */
+        post: operations["decide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Totals, and every instance that is not where it should be. */
+        get: operations["ledger"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -388,6 +474,30 @@ export interface components {
             text: string;
             provisional: boolean;
         };
+        DestinationState: {
+            name: string;
+            /** @description `dicom` or `stow`. */
+            kind: string;
+            address: string;
+            /** @description Its confirmation allows deletion here. */
+            archive: boolean;
+            /** @description How the last attempt went; absent before the first. */
+            reached?: boolean | null;
+            reached_at?: string | null;
+            /** @description Why it was not reached. */
+            error?: string | null;
+            /** @description Objects on their way. */
+            waiting: number;
+            /** @description Objects that failed too often and wait for a person. */
+            isolated: number;
+            /** @description Objects it has and has not confirmed. */
+            unconfirmed: number;
+            /** @description What is wrong with the isolated ones, at most twenty. */
+            problems: components["schemas"]["IsolatedObject"][];
+        };
+        Destinations: {
+            destinations: components["schemas"]["DestinationState"][];
+        };
         DiskState: {
             /** Format: int64 */
             free_bytes: number;
@@ -453,6 +563,63 @@ export interface components {
             status: string;
             version: string;
         };
+        HoldRequest: {
+            held: boolean;
+            /** @description Wanted where the hold is set. */
+            reason?: string;
+        };
+        HoldState: {
+            reason: string;
+            by: string;
+            at: string;
+        };
+        /** @description One identity as some instances of the study give it. */
+        Identity: {
+            patient_id: string;
+            patient_name: string;
+            birth_date: string;
+            /** Format: int64 */
+            instances: number;
+            /** @description An admin said that it is the same person as the other accepted ones. */
+            accepted: boolean;
+        };
+        /** @enum {string} */
+        IdentityChoice: "accept" | "keep_held";
+        IdentityDecision: {
+            decision: components["schemas"]["IdentityChoice"];
+        };
+        IsolatedObject: {
+            study_uid?: string | null;
+            sop_instance_uid?: string | null;
+            reason: string;
+        };
+        LedgerDifference: {
+            series_uid: string;
+            sop_instance_uid: string;
+            received_at: string;
+            conflict: boolean;
+            analysed: boolean;
+            destinations: components["schemas"]["LedgerStanding"][];
+        };
+        LedgerStanding: {
+            name: string;
+            /** @description `not_queued`, `waiting`, `isolated`, `forwarded` or `confirmed`. */
+            state: string;
+            at?: string | null;
+            reason?: string | null;
+        };
+        LedgerTotal: {
+            name: string;
+            archive: boolean;
+            /** Format: int64 */
+            forwarded: number;
+            /** Format: int64 */
+            confirmed: number;
+            /** Format: int64 */
+            waiting: number;
+            /** Format: int64 */
+            isolated: number;
+        };
         /** @description One lesion, grouped over slices for listing only; the score is made per slice. */
         Lesion: {
             /** Format: int32 */
@@ -516,6 +683,10 @@ export interface components {
         RegionRequest: {
             series_uid: string;
             shape: components["schemas"]["Shape"];
+        };
+        Retried: {
+            /** @description Objects that get a new start. */
+            objects: number;
         };
         ReviewRequest: {
             verdict: components["schemas"]["Verdict"];
@@ -612,6 +783,35 @@ export interface components {
         StudyDetail: components["schemas"]["StudySummary"] & {
             series: components["schemas"]["SeriesSummary"][];
         };
+        StudyIdentity: {
+            study_uid: string;
+            /** @description The study is neither analysed nor forwarded. */
+            held: boolean;
+            identities: components["schemas"]["Identity"][];
+        };
+        StudyLedger: {
+            study_uid: string;
+            /** Format: int64 */
+            received: number;
+            /**
+             * Format: int64
+             * @description Kept but not in use: another object came first under the same UID.
+             */
+            conflicts: number;
+            /** Format: int64 */
+            analysed: number;
+            destinations: components["schemas"]["LedgerTotal"][];
+            /** @description Only instances that are not analysed, not forwarded everywhere, or not confirmed where that is awaited. */
+            differences: components["schemas"]["LedgerDifference"][];
+            /**
+             * Format: int64
+             * @description How many there are; the list ends at a thousand.
+             */
+            differences_total: number;
+            legal_hold?: components["schemas"]["HoldState"] | null;
+            /** @description Why the study cannot be deleted; absent where it may be. */
+            stays?: string | null;
+        };
         /** @description One line of the work list. */
         StudySummary: {
             uid: string;
@@ -675,6 +875,52 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoxState"];
+                };
+            };
+        };
+    };
+    destinations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Destinations"];
+                };
+            };
+        };
+    };
+    retry: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retried"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -934,6 +1180,136 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    hold: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HoldRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    identity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyIdentity"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentityDecision"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyIdentity"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyLedger"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
