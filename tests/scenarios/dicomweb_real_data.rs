@@ -128,7 +128,7 @@ fn take_in<'a>(
     for object in objects {
         match first_of.get(object.sop_instance_uid.as_str()) {
             Some(first) if first.data_set == object.data_set => {
-                *ends.entry("a copy".into()).or_default() += 1
+                *ends.entry("a copy".into()).or_default() += 1;
             }
             Some(_) => others.push(object),
             None => {

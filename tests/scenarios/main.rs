@@ -1,5 +1,7 @@
 //! One file per promise to the user, all modules of one target.
 
+#![expect(clippy::unwrap_used, reason = "a scenario stops where it cannot go on")]
+
 // What scenarios share.
 mod destinations;
 mod patients;

@@ -46,7 +46,7 @@ fn what_an_archive_confirmed_makes_room_and_a_legal_hold_stands() {
     sidelight.kill9();
     std::fs::remove_dir_all(sidelight.data_folder().join("index")).unwrap();
     sidelight.restart().unwrap();
-    assert_eq!(listed(&sidelight), [held.study_uid.clone()]);
+    assert_eq!(listed(&sidelight), std::slice::from_ref(&held.study_uid));
     assert_eq!(ledger(&sidelight, &held.study_uid)["stays"], "a legal hold stands");
     // What was deleted may come again.
     send(&sidelight, &free, 0..1);

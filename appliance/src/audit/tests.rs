@@ -54,7 +54,7 @@ fn an_untouched_journal_has_no_flaw() {
 fn a_changed_line_shows_wherever_it_stands() {
     for line in 0..6 {
         shows(&format!("a change of line {line}"), |lines| {
-            lines[line] = lines[line].replace("event", "Event")
+            lines[line] = lines[line].replace("event", "Event");
         });
     }
 }

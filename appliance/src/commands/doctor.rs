@@ -192,7 +192,7 @@ fn reach(destination: &Destination, report: &mut Report) {
     match TcpStream::connect_timeout(&address, Duration::from_secs(3)) {
         Ok(_) => report.good(&what, &format!("{address} answers")),
         Err(error) => {
-            report.bad(&what, &format!("{address} does not answer: {error}; its objects wait here"))
+            report.bad(&what, &format!("{address} does not answer: {error}; its objects wait here"));
         }
     }
 }

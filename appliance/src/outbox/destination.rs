@@ -171,7 +171,7 @@ impl Worker {
         if before.as_ref() != Some(&error) {
             match &error {
                 Some(reason) => {
-                    tracing::warn!(destination = name, reason, "not reached; its objects are kept")
+                    tracing::warn!(destination = name, reason, "not reached; its objects are kept");
                 }
                 None => tracing::info!(destination = name, "reached"),
             }

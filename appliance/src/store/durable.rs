@@ -56,3 +56,13 @@ pub fn side_by_side<A: Send, B>(first: impl FnOnce() -> A + Send, second: impl F
         (first.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), second)
     })
 }
+
+/// One process at a time: sled and the journal have one writer.
+pub(super) fn lock(folder: &Path) -> Result<File, StoreError> {
+    create_folder(folder)?;
+    let path = folder.join("lock");
+    let file = File::create(&path).map_err(StoreError::file("create", &path))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| StoreError::file("lock (does another box use this folder?)", &path)(error.into()))?;
+    Ok(file)
+}

@@ -265,9 +265,9 @@ impl Store {
         let mut state = QueueState::default();
         self.inner.index.scan(Tree::Forward, &prefix(&[destination]), |_, waiting: Waiting| {
             if waiting.is_isolated() {
-                state.isolated += 1
+                state.isolated += 1;
             } else {
-                state.waiting += 1
+                state.waiting += 1;
             }
             Ok(ControlFlow::Continue(()))
         })?;

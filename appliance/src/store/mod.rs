@@ -15,8 +15,9 @@
 //! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```
 //!
-//! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable. Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim
-//! one UID never overwrite each other. Channels carry wake-ups only.
+//! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable.
+//! Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim one UID
+//! never overwrite each other. Channels carry wake-ups only.
 //!
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
 //! is measured or what is sent; it never parses pixels.
@@ -135,7 +136,7 @@ struct Inner {
 impl Store {
     /// Opens the store, rebuilds the index where it does not open, and files whatever a power cut left unindexed.
     pub fn open(folder: &Path) -> Result<(Self, OpenReport), StoreError> {
-        let lock = lock(folder)?;
+        let lock = durable::lock(folder)?;
         for name in ["incoming", "studies", "quarantine"] {
             durable::create_folder(&folder.join(name))?;
         }
@@ -172,7 +173,7 @@ impl Store {
     pub fn rebuild_index(folder: &Path) -> Result<OpenReport, StoreError> {
         let path = folder.join("index");
         {
-            let _lock = lock(folder)?;
+            let _lock = durable::lock(folder)?;
             if path.exists() {
                 Index::set_aside(&path)?;
             }
@@ -392,14 +393,4 @@ fn instance_key(facts: &InstanceFacts, sha256: &str) -> Vec<u8> {
 
 fn uid_of(key: &[u8]) -> Option<StudyUid> {
     StudyUid::parse(std::str::from_utf8(key).ok()?).ok()
-}
-
-/// One process at a time: sled and the journal have one writer.
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    durable::create_folder(folder)?;
-    let path = folder.join("lock");
-    let file = File::create(&path).map_err(StoreError::file("create", &path))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|error| StoreError::file("lock (does another box use this folder?)", &path)(error.into()))?;
-    Ok(file)
 }

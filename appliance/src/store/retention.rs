@@ -137,17 +137,17 @@ impl Store {
     pub fn set_legal_hold(
         &self,
         study: &StudyUid,
-        hold: Option<LegalHold>,
+        hold: Option<&LegalHold>,
         by: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let record = self.study(study)?;
-        let what = hold.as_ref().map_or("lifted".to_owned(), |hold| format!("set: {}", hold.reason));
+        let what = hold.map_or("lifted".to_owned(), |hold| format!("set: {}", hold.reason));
         let event = Event::new(Kind::LegalHold, Outcome::Success, Who { user: by.to_owned(), address: None });
         self.audit().record(&event.on(study, &record.patient_study).because(what), at)?;
         let _filing = self.inner.filing.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        self.append(&Entry::LegalHold { study: study.clone(), hold: hold.clone() })?;
-        self.index_legal_hold(study, hold.as_ref())?;
+        self.append(&Entry::LegalHold { study: study.clone(), hold: hold.cloned() })?;
+        self.index_legal_hold(study, hold)?;
         self.inner.index.commit()
     }
 

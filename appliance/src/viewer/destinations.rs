@@ -93,7 +93,8 @@ fn state(desk: &Desk, config: &DestinationConfig) -> Result<DestinationState, St
     let queue = desk.store.queue_state(&config.name)?;
     let reached = desk.store.live().reached(&config.name);
     let isolated = if queue.isolated > 0 { desk.store.waiting(&config.name)? } else { Vec::new() };
-    let problems = isolated.into_iter().filter(|waiting| waiting.is_isolated()).take(PROBLEMS_MAX);
+    let problems =
+        isolated.into_iter().filter(super::super::store::forwarding::Waiting::is_isolated).take(PROBLEMS_MAX);
     let problem = |waiting: crate::store::forwarding::Waiting| {
         let uids = waiting.object.uids();
         IsolatedObject {

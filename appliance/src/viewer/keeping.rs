@@ -96,7 +96,7 @@ pub(super) async fn ledger(
         let ledger = desk.store.ledger(&uid, &asked)?;
         let stays = desk.store.stays(&uid, &archives, &all)?.map(|why| why.to_string());
         let hold = desk.store.legal_hold(&uid)?;
-        Ok::<_, StoreError>(shape(study, ledger, &asked, hold, stays))
+        Ok::<_, StoreError>(shape(study, &ledger, &asked, hold, stays))
     };
     Ok(Json(blocking(look).await?))
 }
@@ -124,13 +124,13 @@ pub(super) async fn hold(
     }
     let (at, by) = (desk.clock.wall(), "reading station");
     let hold = request.held.then(|| LegalHold { reason, by: by.into(), at });
-    blocking(move || desk.store.set_legal_hold(&uid, hold, by, at)).await?;
+    blocking(move || desk.store.set_legal_hold(&uid, hold.as_ref(), by, at)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 fn shape(
     study_uid: String,
-    ledger: Ledger,
+    ledger: &Ledger,
     asked: &[(String, bool)],
     hold: Option<LegalHold>,
     stays: Option<String>,
