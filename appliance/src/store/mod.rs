@@ -43,6 +43,8 @@ mod outbox;
 pub mod own_objects;
 pub mod procedure;
 mod query;
+#[cfg(test)]
+mod query_tests;
 mod reconcile;
 pub mod records;
 pub mod retention;
