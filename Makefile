@@ -67,7 +67,7 @@ bench: packages-demo rust-demo
 
 soak: packages-test rust-test web
 	$(CARGO) build --workspace --bins
-	SIDELIGHT_SOAK=1 $(CARGO) test --workspace --test scenarios -- survives_kill --nocapture
+	SIDELIGHT_SOAK=1 $(CARGO) test --workspace --test scenarios -- kill --nocapture
 
 audit: rust-demo
 	$(SETUP)/deny.sh check advisories
