@@ -41,7 +41,7 @@ export function Review({ finding }: { finding: Finding }) {
           autocomplete="name"
           maxLength={NAME_LENGTH_MAX}
           value={readerName.value}
-          onInput={(event) => { readerName.value = event.currentTarget.value; }}
+          onInput={(event) => { readerName.value = event.currentTarget.value; problem.value = null; }}
         />
       </label>
       <div class="buttons">
