@@ -1,5 +1,7 @@
 //! Command sets (PS3.7 6.3.1, E.1): group 0000 in implicit VR little endian.
 
+use crate::part10::padded;
+
 /// A command set is a few hundred bytes; a longer one is not DIMSE.
 pub(super) const COMMAND_BYTES_MAX: usize = 16 * 1024;
 
@@ -245,14 +247,6 @@ fn with_length(body: &[u8]) -> Vec<u8> {
     let length = u32::try_from(body.len()).expect("a command set is short");
     element(&mut bytes, 0x0000, &length.to_le_bytes());
     bytes.extend_from_slice(body);
-    bytes
-}
-
-fn padded(text: &str, pad: u8) -> Vec<u8> {
-    let mut bytes = text.as_bytes().to_vec();
-    if bytes.len() % 2 == 1 {
-        bytes.push(pad);
-    }
     bytes
 }
 

@@ -49,7 +49,8 @@ impl Header {
     }
 }
 
-fn padded(text: &str, pad: u8) -> Vec<u8> {
+/// Text as an element's value: an even number of bytes (PS3.5 6.2).
+pub(crate) fn padded(text: &str, pad: u8) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();
     if bytes.len() % 2 == 1 {
         bytes.push(pad);
