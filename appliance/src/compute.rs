@@ -16,6 +16,19 @@ pub struct ProcessorInfo {
     pub kind: ProcessorKind,
     pub name: String,
     pub reason: String,
+    /// What happened to the GPU since the box started, in a sentence.
+    pub degraded: Option<String>,
+}
+
+impl ProcessorInfo {
+    fn of(processor: &Processor) -> Self {
+        Self {
+            kind: processor.kind(),
+            name: processor.name().to_owned(),
+            reason: processor.reason().to_owned(),
+            degraded: processor.degraded().map(str::to_owned),
+        }
+    }
 }
 
 /// The thread is gone: no processor came up, or a kernel panicked.
@@ -52,15 +65,18 @@ fn work(
             return;
         }
     };
-    let info = ProcessorInfo {
-        kind: processor.kind(),
-        name: processor.name().to_owned(),
-        reason: processor.reason().to_owned(),
-    };
+    let info = ProcessorInfo::of(&processor);
     tracing::info!(name = info.name, reason = info.reason, "kernels run here");
+    let mut degraded = info.degraded.clone();
     announce.send_replace(Some(Ok(info)));
     while let Some(work) = outbox.blocking_recv() {
         work(&mut processor);
+        if processor.degraded() != degraded.as_deref() {
+            let info = ProcessorInfo::of(&processor);
+            degraded.clone_from(&info.degraded);
+            tracing::warn!(name = info.name, what = info.degraded, "the GPU failed");
+            announce.send_replace(Some(Ok(info)));
+        }
     }
 }
 

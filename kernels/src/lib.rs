@@ -6,17 +6,20 @@
 
 pub mod calcium;
 mod cpu;
+#[allow(dead_code, reason = "textures and grids wait for volume rendering")]
 mod engine;
 pub mod heart;
+mod identity;
 mod probe;
 mod processor;
 pub mod region;
+mod resident;
 mod table;
 pub mod volume;
 #[expect(unsafe_code, reason = "the one door to raw Vulkan")]
 mod vulkan;
 
-pub use engine::EngineError;
-pub use processor::{AdapterReport, Processor, ProcessorError, ProcessorKind, Wish, survey};
+pub use engine::{DeviceTime, EngineError};
+pub use processor::{AdapterReport, DeviceMemory, Processor, ProcessorError, ProcessorKind, Wish, survey};
 pub use region::Region;
 pub use volume::{Dimensions, Geometry, Volume};

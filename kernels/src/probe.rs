@@ -2,13 +2,16 @@
 //!
 //! Drivers miscompile. A GPU that fails here is not used, and the message says which quantity was wrong first.
 
-use crate::calcium::{Component, Slab};
+use crate::calcium::{Component, Criteria, Found, Turn};
 use crate::{Dimensions, Geometry, Region, Volume};
 
 /// Odd in every direction, wider than two words, so that every branch of the kernels is taken.
 const DIMENSIONS: Dimensions = Dimensions { columns: 71, rows: 37, slices: 3 };
 
-pub(crate) const THRESHOLD_HU: i16 = 130;
+const THRESHOLD_HU: i16 = 130;
+
+/// About half of the components have fewer.
+const MINIMUM_PIXELS: u32 = 3;
 
 /// What the components of the input add up to. The digest covers every field of every component.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,7 +33,7 @@ const EXPECTED: Summary = Summary {
 };
 
 /// The input: dense noise, a comb whose teeth join late, and sparse noise.
-pub(crate) fn input() -> (Volume, Region) {
+fn input() -> (Volume, Region) {
     let Dimensions { columns, rows, slices } = DIMENSIONS;
     let mut hounsfield = Vec::with_capacity(DIMENSIONS.len());
     for slice in 0..slices {
@@ -94,12 +97,25 @@ fn summary(components: &[Component]) -> Summary {
 
 /// Runs the probe on a device; the error is a sentence.
 pub(crate) fn run<E: std::fmt::Display>(
-    components: impl FnOnce(&Slab<'_>, i16) -> Result<Vec<Component>, E>,
+    mut components: impl FnMut(&Turn<'_>, Criteria) -> Result<Found, E>,
 ) -> Result<(), String> {
     let (volume, region) = input();
-    let slab = Slab { volume: &volume, region: &region, first_slice: 0, slices: DIMENSIONS.slices };
-    let found = components(&slab, THRESHOLD_HU).map_err(|error| error.to_string())?;
-    compare(&summary(&found))
+    let turn = Turn { volume: &volume, region: &region, slices: 0..DIMENSIONS.slices };
+    let mut found = |minimum_pixels| {
+        components(&turn, Criteria { threshold_hu: THRESHOLD_HU, minimum_pixels })
+            .map_err(|error| error.to_string())
+    };
+    let all = found(1)?;
+    compare(&summary(&all.components))?;
+    let large: Vec<Component> =
+        all.components.iter().copied().filter(|component| component.pixels >= MINIMUM_PIXELS).collect();
+    let fragments = all.components.len() - large.len();
+    let selected = found(MINIMUM_PIXELS)?;
+    if selected.components == large && selected.fragments as usize == fragments && all.fragments == 0 {
+        Ok(())
+    } else {
+        Err("the boot probe failed: calcium_select keeps the wrong components".to_owned())
+    }
 }
 
 fn compare(found: &Summary) -> Result<(), String> {
@@ -159,24 +175,39 @@ mod tests {
         assert_eq!(summary(&oracle()), EXPECTED);
     }
 
+    fn twin(turn: &Turn<'_>, criteria: Criteria) -> Found {
+        crate::cpu::calcium::components(turn, criteria)
+    }
+
     #[test]
     fn the_twin_passes_the_probe() {
-        let twin =
-            |slab: &Slab<'_>, threshold| Ok::<_, String>(crate::cpu::calcium::components(slab, threshold));
-        assert_eq!(run(twin), Ok(()));
+        assert_eq!(run(|turn, criteria| Ok::<_, String>(twin(turn, criteria))), Ok(()));
     }
 
     #[test]
     fn one_wrong_pixel_fails_the_probe() {
-        let damaged = |slab: &Slab<'_>, threshold| {
-            let mut components = crate::cpu::calcium::components(slab, threshold);
-            components[1].pixels += 1;
-            components[2].pixels -= 1;
-            Ok::<_, String>(components)
+        let damaged = |turn: &Turn<'_>, criteria: Criteria| {
+            let mut found = twin(turn, criteria);
+            found.components[1].pixels += 1;
+            found.components[2].pixels -= 1;
+            Ok::<_, String>(found)
         };
         assert_eq!(
             run(damaged),
             Err("the boot probe failed: calcium_flatten mixes components up".to_owned())
+        );
+    }
+
+    #[test]
+    fn one_fragment_too_few_fails_the_probe() {
+        let damaged = |turn: &Turn<'_>, criteria: Criteria| {
+            let mut found = twin(turn, criteria);
+            found.fragments = found.fragments.saturating_sub(1);
+            Ok::<_, String>(found)
+        };
+        assert_eq!(
+            run(damaged),
+            Err("the boot probe failed: calcium_select keeps the wrong components".to_owned())
         );
     }
 }

@@ -1,8 +1,10 @@
 //! Where kernels run: a GPU that passed the boot probe, or the CPU twin with the reason why.
 
-use crate::calcium::{self, Component, Slab};
-use crate::engine::{self, Adapter, AdapterKind, Engine, EngineError};
-use crate::{Dimensions, cpu, probe, vulkan};
+use std::ops::Range;
+
+use crate::engine::{self, Adapter, AdapterKind, DeviceTime, Engine, EngineError, Outcome, Program};
+use crate::resident::{Cut, Resident};
+use crate::{Dimensions, calcium, probe, vulkan};
 
 /// Where the caller wants kernels to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +36,12 @@ pub enum ProcessorError {
 /// Owned by one thread; every kernel call borrows it alone.
 #[derive(Debug)]
 pub struct Processor {
-    place: Place,
+    wish: Wish,
+    place: Owned,
     name: String,
     reason: String,
-    slab_voxels: usize,
+    degraded: Option<String>,
+    turn_voxels: Option<usize>,
 }
 
 /// It may be opened on one thread and used on another.
@@ -47,57 +51,119 @@ const _: () = {
 };
 
 #[derive(Debug)]
-enum Place {
-    Gpu(Box<Engine>),
+enum Owned {
+    Gpu(Box<Gpu>),
     Twin(rayon::ThreadPool),
 }
 
-/// Voxels of a turn: 16 slices of 512 x 512. Measured: 27 ms on software Vulkan with two cores, the slowest we serve;
-/// 5 ms on an H200, most of it the way there and back; 5 ms on the twin with two threads.
-const SLAB_VOXELS: usize = 16 * 512 * 512;
+/// Where an operation does its work.
+#[derive(Debug)]
+pub(crate) enum Place<'p> {
+    Gpu(&'p mut Gpu),
+    Twin(&'p rayon::ThreadPool),
+}
+
+/// A device and what operations leave on it for the next.
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    pub(crate) engine: Engine,
+    pub(crate) resident: Resident,
+    pub(crate) calcium: Option<calcium::gpu::Workspace>,
+    turn_voxels: usize,
+    device_time: Option<DeviceTime>,
+}
+
+/// Voxels of a turn on the twin and on software Vulkan: 16 slices of 512 x 512. Measured: 27 ms on software Vulkan with
+/// two cores, 5 ms on the twin with two threads.
+const SMALL_TURN_VOXELS: usize = 16 * 512 * 512;
+/// On a GPU that shares the processor's memory.
+const MIDDLE_TURN_VOXELS: usize = 128 * 512 * 512;
+/// On a card, where the way there and back costs as much as the work: 512 x 512 x 512 in one turn.
+const LARGE_TURN_VOXELS: usize = 512 * 512 * 512;
+
+impl Gpu {
+    fn open(adapter: &Adapter) -> Result<Self, EngineError> {
+        let turn_voxels = match adapter.kind {
+            AdapterKind::Discrete => LARGE_TURN_VOXELS,
+            AdapterKind::Integrated | AdapterKind::Other => MIDDLE_TURN_VOXELS,
+            AdapterKind::Software => SMALL_TURN_VOXELS,
+        };
+        let engine = Engine::open(adapter)?;
+        Ok(Self { engine, resident: Resident::default(), calcium: None, turn_voxels, device_time: None })
+    }
+
+    /// Gives back everything that is kept for the next operation.
+    pub(crate) fn evict(&mut self) {
+        self.resident.evict();
+        self.calcium = None;
+    }
+
+    /// States an operation's peak; what is kept for other operations goes where that stands in its way.
+    #[allow(dead_code, reason = "perfusion and rendering begin with it")]
+    pub(crate) fn reserve(&mut self, operation: &'static str, peak_bytes: u64) -> Result<(), EngineError> {
+        if peak_bytes > self.engine.ledger().free_bytes() {
+            self.evict();
+        }
+        self.engine.reserve(operation, peak_bytes)
+    }
+
+    /// Runs a program and adds up the device's time.
+    pub(crate) fn run(&mut self, program: &Program) -> Result<Outcome, EngineError> {
+        let outcome = self.engine.run(program)?;
+        if let Some(time) = &outcome.device_time {
+            self.device_time.get_or_insert_default().add(time);
+        }
+        Ok(outcome)
+    }
+}
+
+/// Device memory as our own books have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceMemory {
+    pub current_bytes: u64,
+    /// The most at once since the last operation began.
+    pub peak_bytes: u64,
+    pub budget_bytes: u64,
+}
 
 impl Processor {
     /// Opens what was wished for. `Auto` never fails: what is wrong with the GPU becomes the reason for the twin.
     pub fn open(wish: Wish) -> Result<Self, ProcessorError> {
         match wish {
-            Wish::Twin => Ok(Self::twin("the CPU twin was asked for".to_owned())),
-            Wish::Gpu => Self::gpu(engine::adapters()).map_err(ProcessorError::NoGpu),
-            Wish::Auto => {
-                let mut adapters = engine::adapters();
-                adapters.retain(|adapter| adapter.kind != AdapterKind::Software);
-                Ok(Self::gpu(adapters)
-                    .unwrap_or_else(|why| Self::twin(format!("no hardware GPU is of use: {why}"))))
-            }
+            Wish::Twin => Ok(Self::twin(wish, "the CPU twin was asked for".to_owned())),
+            Wish::Gpu => Self::gpu(wish).map_err(ProcessorError::NoGpu),
+            Wish::Auto => Ok(Self::gpu(wish)
+                .unwrap_or_else(|why| Self::twin(wish, format!("no hardware GPU is of use: {why}")))),
         }
     }
 
-    /// A processor whose turns are of so many voxels (never less than a slice). For tests of slab boundaries.
+    /// A processor whose turns are of so many voxels (never less than a slice). For tests of the bounds of turns.
     #[must_use]
-    pub fn with_slab_voxels(self, slab_voxels: usize) -> Self {
-        Self { slab_voxels, ..self }
+    pub fn with_turn_voxels(self, turn_voxels: usize) -> Self {
+        Self { turn_voxels: Some(turn_voxels), ..self }
     }
 
-    /// The first of `adapters` that opens and passes the probe, or a sentence on why none does.
-    fn gpu(adapters: Vec<Adapter>) -> Result<Self, String> {
+    /// The first adapter that opens and passes the probe, or a sentence on why none does.
+    fn gpu(wish: Wish) -> Result<Self, String> {
+        let mut adapters = engine::adapters();
+        if wish == Wish::Auto {
+            adapters.retain(|adapter| adapter.kind != AdapterKind::Software);
+        }
         if adapters.is_empty() {
             return Err("none was found".to_owned());
         }
         let mut passed_over = Vec::new();
         for adapter in adapters {
             match probed(&adapter) {
-                Ok(engine) => {
+                Ok(gpu) => {
                     let kind = adapter.kind.words();
                     let mut reason = format!("best Vulkan device ({kind}), boot probe passed");
                     if !passed_over.is_empty() {
                         reason = format!("{reason}; passed over: {}", passed_over.join("; "));
                     }
                     let name = format!("{} (driver {})", adapter.name, adapter.driver);
-                    return Ok(Self {
-                        place: Place::Gpu(Box::new(engine)),
-                        name,
-                        reason,
-                        slab_voxels: SLAB_VOXELS,
-                    });
+                    let place = Owned::Gpu(Box::new(gpu));
+                    return Ok(Self { wish, place, name, reason, degraded: None, turn_voxels: None });
                 }
                 Err(why) => passed_over.push(format!("{}: {why}", adapter.name)),
             }
@@ -105,19 +171,19 @@ impl Processor {
         Err(passed_over.join("; "))
     }
 
-    fn twin(reason: String) -> Self {
+    fn twin(wish: Wish, reason: String) -> Self {
         let pool = rayon::ThreadPoolBuilder::new()
             .thread_name(|index| format!("twin-{index}"))
             .build()
             .expect("a machine that starts the box starts a thread for each core");
         let name = format!("CPU twin, {} threads", pool.current_num_threads());
-        Self { place: Place::Twin(pool), name, reason, slab_voxels: SLAB_VOXELS }
+        Self { wish, place: Owned::Twin(pool), name, reason, degraded: None, turn_voxels: None }
     }
 
     pub fn kind(&self) -> ProcessorKind {
         match self.place {
-            Place::Gpu(_) => ProcessorKind::Gpu,
-            Place::Twin(_) => ProcessorKind::Twin,
+            Owned::Gpu(_) => ProcessorKind::Gpu,
+            Owned::Twin(_) => ProcessorKind::Twin,
         }
     }
 
@@ -131,33 +197,116 @@ impl Processor {
         &self.reason
     }
 
-    /// Slices of a turn, at least 1.
-    pub(crate) fn slab_slices(&self, dimensions: Dimensions) -> u32 {
-        let wanted = u32::try_from(self.slab_voxels / dimensions.slice_len()).unwrap_or(u32::MAX);
-        let fitting = match &self.place {
-            Place::Gpu(engine) => calcium::gpu::slices_that_fit(dimensions, engine.binding_limit_bytes()),
-            Place::Twin(_) => u32::MAX,
-        };
-        wanted.min(fitting).max(1)
+    /// What happened to the GPU since the processor was opened, in a sentence; `None` when nothing did.
+    pub fn degraded(&self) -> Option<&str> {
+        self.degraded.as_deref()
     }
 
-    pub(crate) fn calcium_components(
-        &mut self,
-        slab: &Slab<'_>,
-        threshold_hu: i16,
-    ) -> Result<Vec<Component>, ProcessorError> {
+    /// `None` on the twin.
+    pub fn device_memory(&self) -> Option<DeviceMemory> {
+        let Owned::Gpu(gpu) = &self.place else { return None };
+        let ledger = gpu.engine.ledger();
+        let current_bytes = ledger.current_bytes();
+        let budget_bytes = current_bytes + ledger.free_bytes();
+        Some(DeviceMemory { current_bytes, peak_bytes: ledger.peak_bytes(), budget_bytes })
+    }
+
+    /// What programs took on the device since this was last asked, by its own clock; `None` on the twin and where the
+    /// device has no clock. Uploads are not in it.
+    pub fn take_device_time(&mut self) -> Option<DeviceTime> {
+        let Owned::Gpu(gpu) = &mut self.place else { return None };
+        gpu.device_time.take()
+    }
+
+    pub(crate) fn place(&mut self) -> Place<'_> {
         match &mut self.place {
-            Place::Gpu(engine) => Ok(calcium::gpu::components(engine, slab, threshold_hu)?),
-            Place::Twin(pool) => Ok(pool.install(|| cpu::calcium::components(slab, threshold_hu))),
+            Owned::Gpu(gpu) => Place::Gpu(gpu),
+            Owned::Twin(pool) => Place::Twin(pool),
         }
+    }
+
+    /// Runs a job. One that met a lost or hung device is begun again, first on a freshly opened device, then on the twin.
+    pub(crate) fn recovering<T, E>(
+        &mut self,
+        mut job: impl FnMut(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        for recover in [Self::open_again, Self::fall_back] {
+            let result = job(self);
+            let Some(fault) = self.fault().filter(|_| result.is_err()) else { return result };
+            recover(self, &fault);
+        }
+        job(self)
+    }
+
+    /// Takes the device away, as a driver's reset does.
+    #[cfg(test)]
+    pub(crate) fn lose_device(&self) {
+        if let Owned::Gpu(gpu) = &self.place {
+            gpu.engine.lose();
+        }
+    }
+
+    fn fault(&self) -> Option<EngineError> {
+        let Owned::Gpu(gpu) = &self.place else { return None };
+        gpu.engine.fault()
+    }
+
+    fn open_again(&mut self, fault: &EngineError) {
+        let turn_voxels = self.turn_voxels;
+        // The lost device goes first: two at once may not fit.
+        *self = Self::twin(self.wish, String::new());
+        match Self::gpu(self.wish) {
+            Ok(again) => {
+                let note = format!("{fault}; {} was opened again", again.name);
+                *self = Self { degraded: Some(note), turn_voxels, ..again };
+            }
+            Err(why) => {
+                self.turn_voxels = turn_voxels;
+                self.give_up(format!("{fault}, and no device opened after it: {why}"));
+            }
+        }
+    }
+
+    fn fall_back(&mut self, fault: &EngineError) {
+        let turn_voxels = self.turn_voxels;
+        *self = Self { turn_voxels, ..Self::twin(self.wish, String::new()) };
+        self.give_up(format!("the GPU failed twice in one job: {fault}"));
+    }
+
+    fn give_up(&mut self, why: String) {
+        self.degraded = Some(format!("{why}; kernels run on the CPU twin until the box is started again"));
+        self.reason = why;
+    }
+
+    /// The turns of a volume: whole slices, at least one, within one slab of the device.
+    pub(crate) fn turns(&self, dimensions: Dimensions) -> Result<Vec<Range<u32>>, EngineError> {
+        let (turn_voxels, cut) = match &self.place {
+            Owned::Gpu(gpu) => {
+                (gpu.turn_voxels, Some(Cut::new(dimensions, gpu.engine.binding_limit_bytes())?))
+            }
+            Owned::Twin(_) => (SMALL_TURN_VOXELS, None),
+        };
+        let turn_voxels = self.turn_voxels.unwrap_or(turn_voxels);
+        let slices = u32::try_from(turn_voxels / dimensions.slice_len()).unwrap_or(u32::MAX).max(1);
+        let mut turns = Vec::new();
+        let mut first = 0;
+        while first < dimensions.slices {
+            let bound = cut.map_or(dimensions.slices, |cut| cut.slab_of(first).end);
+            let end = first.saturating_add(slices).min(bound);
+            turns.push(first..end);
+            first = end;
+        }
+        Ok(turns)
     }
 }
 
 /// The adapter's engine, if it passes the probe.
-fn probed(adapter: &Adapter) -> Result<Engine, String> {
-    let mut engine = Engine::open(adapter).map_err(|error| error.to_string())?;
-    probe::run(|slab, threshold_hu| calcium::gpu::components(&mut engine, slab, threshold_hu))?;
-    Ok(engine)
+fn probed(adapter: &Adapter) -> Result<Gpu, String> {
+    let mut gpu = Gpu::open(adapter).map_err(|error| error.to_string())?;
+    probe::run(|turn, criteria| calcium::gpu::components(&mut gpu, turn, criteria))?;
+    gpu.evict();
+    gpu.device_time = None;
+    Ok(gpu)
 }
 
 impl AdapterKind {
@@ -195,3 +344,6 @@ pub fn survey() -> Vec<AdapterReport> {
     };
     engine::adapters().into_iter().map(report).collect()
 }
+
+#[cfg(test)]
+mod tests;

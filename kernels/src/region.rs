@@ -1,24 +1,37 @@
 //! Which voxels count: one bit a voxel, the same words on the GPU and on the twin.
 
 use std::ops::RangeInclusive;
+use std::sync::OnceLock;
 
+use crate::identity::Identity;
 use crate::volume::Dimensions;
 
 /// A set of voxels. Bit `c % 32` of word `c / 32` of a row says whether column `c` is inside; rows are padded
 /// to whole words, so a row never shares a word with the next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Region {
     dimensions: Dimensions,
     words_per_row: u32,
     words: Vec<u32>,
+    /// Of these words, once somebody asked; another after every change.
+    identity: OnceLock<Identity>,
 }
+
+/// The same voxels, whatever they are named.
+impl PartialEq for Region {
+    fn eq(&self, other: &Self) -> bool {
+        self.dimensions == other.dimensions && self.words == other.words
+    }
+}
+
+impl Eq for Region {}
 
 impl Region {
     /// No voxel.
     pub fn nothing(dimensions: Dimensions) -> Self {
         let words_per_row = dimensions.columns.div_ceil(32);
         let words = vec![0; words_per_row as usize * dimensions.rows as usize * dimensions.slices as usize];
-        Self { dimensions, words_per_row, words }
+        Self { dimensions, words_per_row, words, identity: OnceLock::new() }
     }
 
     /// Every voxel for which `inside(column, row, slice)` holds.
@@ -93,14 +106,26 @@ impl Region {
         &self.words
     }
 
+    /// The packed bits of one slice, row by row.
+    pub(crate) fn slice(&self, slice: u32) -> &[u32] {
+        let len = self.words_per_row as usize * self.dimensions.rows as usize;
+        &self.words[slice as usize * len..][..len]
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        *self.identity.get_or_init(Identity::fresh)
+    }
+
     pub fn insert(&mut self, column: u32, row: u32, slice: u32) {
         let word = self.word(column, row, slice);
         self.words[word] |= 1 << (column % 32);
+        self.identity.take();
     }
 
     pub fn remove(&mut self, column: u32, row: u32, slice: u32) {
         let word = self.word(column, row, slice);
         self.words[word] &= !(1 << (column % 32));
+        self.identity.take();
     }
 
     pub fn contains(&self, column: u32, row: u32, slice: u32) -> bool {

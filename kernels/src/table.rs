@@ -1,73 +1,118 @@
 //! The kernel table: one row for each file in `wgsl/`, and nothing else. Tests hold the rows and the files together.
 
-/// How a kernel uses a buffer.
+use crate::engine::Texel;
+
+/// How a kernel uses what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), allow(dead_code, reason = "no kernel samples a texture before volume rendering"))]
 pub(crate) enum Access {
     Uniform,
     Read,
     ReadWrite,
+    /// `texture_2d<f32>`, read through a sampler.
+    Sampled2d,
+    /// `texture_3d<f32>`, read through a sampler.
+    Sampled3d,
+    Sampler,
+    /// `texture_storage_2d<.., write>`
+    Stored2d(Texel),
+    /// `texture_storage_3d<.., write>`
+    Stored3d(Texel),
 }
 
-/// One compute kernel. Its buffers are group 0, bound by their names in the WGSL, in the order of the row.
+/// One compute kernel. What it is given is group 0, bound by the names in the WGSL, in the order of the row.
 #[derive(Debug)]
 pub(crate) struct Kernel {
     pub(crate) name: &'static str,
+    /// What it shares with its sisters (`wgsl/shared/`), then its own file.
     pub(crate) wgsl: &'static str,
+    pub(crate) workgroup: [u32; 3],
     pub(crate) bindings: &'static [(&'static str, Access)],
 }
 
 /// Where every kernel begins.
 pub(crate) const ENTRY_POINT: &str = "main";
 
-/// Invocations of a workgroup, along x. 64 fills the widest subgroup there is.
-pub(crate) const WORKGROUP_SIZE: u32 = 64;
+/// The workgroup of kernels that walk along one line. 64 fills the widest subgroup there is.
+pub(crate) const LINE: [u32; 3] = [64, 1, 1];
 
 use Access::{Read, ReadWrite, Uniform};
 
+/// The kernel's own file behind one that it shares.
+macro_rules! wgsl {
+    ($shared:literal, $own:literal) => {
+        concat!(include_str!(concat!("../wgsl/shared/", $shared)), include_str!(concat!("../wgsl/", $own)))
+    };
+}
+
 pub(crate) const CALCIUM_MASK: Kernel = Kernel {
     name: "calcium_mask",
-    wgsl: include_str!("../wgsl/calcium_mask.wgsl"),
+    wgsl: wgsl!("calcium.wgsl", "calcium_mask.wgsl"),
+    workgroup: LINE,
     bindings: &[
-        ("slab", Uniform),
+        ("turn", Uniform),
         ("hounsfield", Read),
         ("region", Read),
         ("mask", ReadWrite),
+        ("first_nodes", ReadWrite),
         ("parents", ReadWrite),
+        ("counts", ReadWrite),
     ],
 };
 
 pub(crate) const CALCIUM_MERGE: Kernel = Kernel {
     name: "calcium_merge",
-    wgsl: include_str!("../wgsl/calcium_merge.wgsl"),
-    bindings: &[("slab", Uniform), ("mask", Read), ("parents", ReadWrite)],
+    wgsl: wgsl!("calcium.wgsl", "calcium_merge.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("turn", Uniform),
+        ("mask", Read),
+        ("first_nodes", Read),
+        ("parents", ReadWrite),
+        ("counts", ReadWrite),
+    ],
 };
 
 pub(crate) const CALCIUM_FLATTEN: Kernel = Kernel {
     name: "calcium_flatten",
-    wgsl: include_str!("../wgsl/calcium_flatten.wgsl"),
+    wgsl: wgsl!("calcium.wgsl", "calcium_flatten.wgsl"),
+    workgroup: LINE,
     bindings: &[
-        ("slab", Uniform),
+        ("turn", Uniform),
         ("mask", Read),
+        ("first_nodes", Read),
         ("parents", ReadWrite),
-        ("record_count", ReadWrite),
         ("records", ReadWrite),
+        ("counts", ReadWrite),
     ],
 };
 
 pub(crate) const CALCIUM_MEASURE: Kernel = Kernel {
     name: "calcium_measure",
-    wgsl: include_str!("../wgsl/calcium_measure.wgsl"),
+    wgsl: wgsl!("calcium.wgsl", "calcium_measure.wgsl"),
+    workgroup: LINE,
     bindings: &[
-        ("slab", Uniform),
+        ("turn", Uniform),
         ("hounsfield", Read),
         ("mask", Read),
+        ("first_nodes", Read),
         ("parents", Read),
         ("records", ReadWrite),
+        ("counts", ReadWrite),
     ],
 };
 
+pub(crate) const CALCIUM_SELECT: Kernel = Kernel {
+    name: "calcium_select",
+    wgsl: wgsl!("calcium.wgsl", "calcium_select.wgsl"),
+    workgroup: LINE,
+    bindings: &[("turn", Uniform), ("records", Read), ("lesions", ReadWrite), ("counts", ReadWrite)],
+};
+
 /// Every kernel there is.
-pub(crate) const KERNELS: [&Kernel; 4] = [&CALCIUM_MASK, &CALCIUM_MERGE, &CALCIUM_FLATTEN, &CALCIUM_MEASURE];
+#[cfg(test)]
+pub(crate) const KERNELS: [&Kernel; 5] =
+    [&CALCIUM_MASK, &CALCIUM_MERGE, &CALCIUM_FLATTEN, &CALCIUM_MEASURE, &CALCIUM_SELECT];
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! `floor(HU) >= T` holds exactly when `HU >= T`, so no lesion is won or lost by rounding
 //! (Agatston's bounds are half-open on the real value, research/analyses.md 2.1).
 
+use crate::identity::Identity;
+
 /// Size of a volume in voxels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dimensions {
@@ -66,9 +68,11 @@ pub enum VolumeError {
     Spacing,
 }
 
-/// Hounsfield units, slice by slice, row by row, column fastest.
+/// Hounsfield units, slice by slice, row by row, column fastest. Clones share one identity, so a processor that holds
+/// the voxels of one holds those of all.
 #[derive(Clone, Debug)]
 pub struct Volume {
+    identity: Identity,
     dimensions: Dimensions,
     geometry: Geometry,
     hounsfield: Vec<i16>,
@@ -91,7 +95,11 @@ impl Volume {
         if !spacings.iter().all(|mm| mm.is_finite() && *mm > 0.0) {
             return Err(VolumeError::Spacing);
         }
-        Ok(Self { dimensions, geometry, hounsfield })
+        Ok(Self { identity: Identity::fresh(), dimensions, geometry, hounsfield })
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     pub fn dimensions(&self) -> Dimensions {

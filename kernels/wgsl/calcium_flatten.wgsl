@@ -1,32 +1,16 @@
+
 // Points every node straight at its root and gives every root a record. Which record is a matter of luck: the host
-// sorts by root.
+// sorts by first pixel.
 
-struct Slab {
-    columns: u32,
-    rows: u32,
-    words_per_row: u32,
-    words: u32,
-    threshold_hu: i32,
-}
-
-// One connected component of one slice. Values are counted from the threshold, so none is negative.
-struct Record {
-    root: u32,
-    pixels: u32,
-    peak_over: u32,
-    // Sums of the low and the high byte of the values: at most 2^24 pixels times 255 fit into 32 bits.
-    low_sum: u32,
-    high_sum: u32,
-}
-
-// Set in the parent of a root once it has a record; the rest is the record's number.
-const HAS_RECORD = 0x80000000u;
-
-@group(0) @binding(0) var<uniform> slab: Slab;
+@group(0) @binding(0) var<uniform> turn: Turn;
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read_write> parents: array<atomic<u32>>;
-@group(0) @binding(3) var<storage, read_write> record_count: atomic<u32>;
+@group(0) @binding(2) var<storage, read> first_nodes: array<u32>;
+@group(0) @binding(3) var<storage, read_write> parents: array<atomic<u32>>;
 @group(0) @binding(4) var<storage, read_write> records: array<Record>;
+@group(0) @binding(5) var<storage, read_write> counts: Counts;
+
+var<workgroup> group_roots: atomic<u32>;
+var<workgroup> group_first: u32;
 
 fn find(node: u32) -> u32 {
     var at = node;
@@ -39,21 +23,47 @@ fn find(node: u32) -> u32 {
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = id.y * groups.x * 64u + id.x;
-    if word >= slab.words {
-        return;
+fn main(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let word = (group.y * groups.x + group.x) * 64u + lane;
+    var first = 0u;
+    var pieces = 0u;
+    if word < turn.words && atomicLoad(&counts.nodes) <= turn.node_capacity {
+        pieces = countOneBits(starts_of(mask[word]));
+        first = first_nodes[word];
     }
-    let bits = mask[word];
-    for (var starts = bits & ~(bits << 1u); starts != 0u; starts &= starts - 1u) {
-        let node = word * 32u + firstTrailingBit(starts);
+    var roots = 0u;
+    for (var node = first; node < first + pieces; node++) {
         let root = find(node);
         if root == node {
-            let number = atomicAdd(&record_count, 1u);
-            records[number] = Record(root, 0u, 0u, 0u, 0u);
-            atomicStore(&parents[node], HAS_RECORD | number);
+            roots++;
         } else {
             atomicStore(&parents[node], root);
+        }
+    }
+    var place = 0u;
+    if roots > 0u {
+        place = atomicAdd(&group_roots, roots);
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        let all = atomicLoad(&group_roots);
+        if all > 0u {
+            group_first = atomicAdd(&counts.records, all);
+        }
+    }
+    workgroupBarrier();
+    var number = group_first + place;
+    for (var node = first; node < first + pieces && roots > 0u; node++) {
+        if atomicLoad(&parents[node]) == node {
+            if number < turn.record_capacity {
+                records[number] = Record(0xffffffffu, 0u, 0u, 0u, 0u);
+            }
+            atomicStore(&parents[node], HAS_RECORD | number);
+            number++;
         }
     }
 }

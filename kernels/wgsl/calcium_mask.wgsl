@@ -1,46 +1,78 @@
-// One bit a pixel: inside the region and at or over the threshold. One invocation makes one word of 32 columns
-// and starts a tree of its own for each piece, a run of set bits within the word.
 
-struct Slab {
-    columns: u32,
-    rows: u32,
-    words_per_row: u32,
-    words: u32,
-    threshold_hu: i32,
-}
+// One bit a pixel: inside the region and at or over the threshold. A workgroup makes 64 words: neighbouring
+// invocations read neighbouring voxels, eight each, four times. Every piece becomes a tree of its own.
 
-@group(0) @binding(0) var<uniform> slab: Slab;
-// Two values a word, the earlier in the low half.
-@group(0) @binding(1) var<storage, read> hounsfield: array<u32>;
+@group(0) @binding(0) var<uniform> turn: Turn;
+// Eight voxels, the earlier in the lower halves.
+@group(0) @binding(1) var<storage, read> hounsfield: array<vec4<u32>>;
 @group(0) @binding(2) var<storage, read> region: array<u32>;
 @group(0) @binding(3) var<storage, read_write> mask: array<u32>;
-// A node of the forest is the first pixel of a piece, named word * 32 + bit. Elsewhere parents hold nothing.
-@group(0) @binding(4) var<storage, read_write> parents: array<u32>;
+@group(0) @binding(4) var<storage, read_write> first_nodes: array<u32>;
+@group(0) @binding(5) var<storage, read_write> parents: array<u32>;
+@group(0) @binding(6) var<storage, read_write> counts: Counts;
 
-fn hounsfield_at(pixel: u32) -> i32 {
-    return extractBits(bitcast<i32>(hounsfield[pixel >> 1u]), (pixel & 1u) * 16u, 16u);
+var<workgroup> inside: array<u32, 64>;
+var<workgroup> bytes: array<u32, 256>;
+var<workgroup> group_nodes: atomic<u32>;
+var<workgroup> group_first: u32;
+
+fn pair_over(pair: u32) -> u32 {
+    let low = extractBits(bitcast<i32>(pair), 0u, 16u) >= turn.threshold_hu;
+    let high = extractBits(bitcast<i32>(pair), 16u, 16u) >= turn.threshold_hu;
+    return select(0u, 1u, low) | select(0u, 2u, high);
+}
+
+fn eight_over(voxels: vec4<u32>) -> u32 {
+    return pair_over(voxels.x) | pair_over(voxels.y) << 2u | pair_over(voxels.z) << 4u | pair_over(voxels.w) << 6u;
 }
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = id.y * groups.x * 64u + id.x;
-    if word >= slab.words {
-        return;
+fn main(
+    @builtin(local_invocation_index) lane: u32,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let group_word = (group.y * groups.x + group.x) * 64u;
+    let word = group_word + lane;
+    var here = 0u;
+    if word < turn.words {
+        here = region[turn.first_word + word];
     }
-    let inside = region[word];
-    var bits = 0u;
-    if inside != 0u {
-        let first_column = word % slab.words_per_row * 32u;
-        let first = word / slab.words_per_row * slab.columns + first_column;
-        let pixels = min(32u, slab.columns - first_column);
-        for (var bit = 0u; bit < pixels; bit++) {
-            bits |= select(0u, 1u << bit, hounsfield_at(first + bit) >= slab.threshold_hu);
+    inside[lane] = here;
+    workgroupBarrier();
+    for (var part = lane; part < 256u; part += 64u) {
+        var byte = 0u;
+        if inside[part / 4u] != 0u {
+            byte = eight_over(hounsfield[(turn.first_word + group_word) * 4u + part]);
         }
-        bits &= inside;
+        bytes[part] = byte;
     }
-    mask[word] = bits;
-    for (var starts = bits & ~(bits << 1u); starts != 0u; starts &= starts - 1u) {
-        let node = word * 32u + firstTrailingBit(starts);
-        parents[node] = node;
+    workgroupBarrier();
+    let first_byte = lane * 4u;
+    let over = bytes[first_byte] | bytes[first_byte + 1u] << 8u | bytes[first_byte + 2u] << 16u
+        | bytes[first_byte + 3u] << 24u;
+    let bits = over & here;
+    let pieces = countOneBits(starts_of(bits));
+    var place = 0u;
+    if pieces > 0u {
+        place = atomicAdd(&group_nodes, pieces);
+    }
+    workgroupBarrier();
+    if lane == 0u {
+        let nodes = atomicLoad(&group_nodes);
+        if nodes > 0u {
+            group_first = atomicAdd(&counts.nodes, nodes);
+        }
+    }
+    workgroupBarrier();
+    if word < turn.words {
+        mask[word] = bits;
+        if pieces > 0u {
+            let first = group_first + place;
+            first_nodes[word] = first;
+            for (var node = first; node < min(first + pieces, turn.node_capacity); node++) {
+                parents[node] = node;
+            }
+        }
     }
 }

@@ -1,26 +1,51 @@
-//! The GPU path: one program per slab, one record per component.
+//! The GPU path: one program per turn over the resident volume, one record per component.
+//!
+//! ```text
+//! volume, region --mask--> one bit a pixel --merge, flatten--> forest of pieces, only where bits are set
+//!     --measure--> records --select--> components of at least so many pixels, and a count of the others
+//! ```
+//! The volume is read once; everything after it works on the bits, a sixteenth. There is room for far more pieces and
+//! components than a chest has, not for the worst case: a turn that has more is done again in halves.
 
-use super::{Component, Slab};
-use crate::engine::{Engine, EngineError, Program};
-use crate::table;
+use std::ops::Range;
+
+use super::{Component, Criteria, Found, Turn};
+use crate::engine::{Buffer, Engine, EngineError, Program};
+use crate::processor::Gpu;
+use crate::resident::Cut;
 use crate::volume::Dimensions;
+use crate::{Region, Volume, table};
 
 /// The uniform of every calcium kernel.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, bytemuck::NoUninit)]
-pub(crate) struct Grid {
-    pub(crate) columns: u32,
-    pub(crate) rows: u32,
+pub(crate) struct TurnUniform {
     pub(crate) words_per_row: u32,
+    pub(crate) rows: u32,
+    pub(crate) first_word: u32,
     pub(crate) words: u32,
     pub(crate) threshold_hu: i32,
+    pub(crate) minimum_pixels: u32,
+    pub(crate) node_capacity: u32,
+    pub(crate) record_capacity: u32,
+    pub(crate) lesion_capacity: u32,
+}
+
+/// How much there was, wanted or not.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, bytemuck::AnyBitPattern)]
+pub(crate) struct Counts {
+    pub(crate) nodes: u32,
+    pub(crate) records: u32,
+    pub(crate) lesions: u32,
+    pub(crate) fragments: u32,
 }
 
 /// What the kernels say about a component.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, bytemuck::AnyBitPattern)]
 pub(crate) struct Record {
-    pub(crate) root: u32,
+    pub(crate) first: u32,
     pub(crate) pixels: u32,
     pub(crate) peak_over: u32,
     pub(crate) low_sum: u32,
@@ -28,93 +53,236 @@ pub(crate) struct Record {
 }
 
 const RECORD_BYTES: u64 = size_of::<Record>() as u64;
+const COUNTS_BYTES: u64 = size_of::<Counts>() as u64;
 
-/// Records that come back with the count. More are rare (noise, a region of everything) and cost a second read.
-const FIRST_RECORDS: u64 = 4096;
+/// Records that come back with the counts. More are rare (noise, a region of everything) and cost a second read.
+const FIRST_LESIONS: u32 = 16_384;
 
-/// Most slices of a slab whose every buffer fits into one binding; the forest, 4 bytes a pixel, is the largest.
-pub(crate) fn slices_that_fit(dimensions: Dimensions, binding_limit_bytes: u64) -> u32 {
-    let padded_row = u64::from(dimensions.columns.next_multiple_of(32));
-    let slice_bytes = padded_row * u64::from(dimensions.rows) * 4;
-    u32::try_from(binding_limit_bytes / slice_bytes.max(most_records(dimensions) * RECORD_BYTES))
-        .unwrap_or(u32::MAX)
+/// Most room for pieces, components and lesions: 128, 100 and 5 MiB. A slice of 4096 x 4096 pixels has at most 2^23
+/// pieces and 2^22 components and always fits. Lesions beyond their table are found among the components.
+const NODES_MAX: u32 = 1 << 25;
+const RECORDS_MAX: u32 = 5 << 20;
+const LESIONS_MAX: u32 = 1 << 18;
+
+/// Invocations of the pass over all records, each of which takes many.
+const SELECTORS: u32 = 1 << 16;
+
+/// Buffers of a turn, kept for the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Workspace {
+    words: u32,
+    capacity: Capacity,
+    mask: Buffer,
+    first_nodes: Buffer,
+    parents: Buffer,
+    records: Buffer,
+    lesions: Buffer,
+    counts: Buffer,
 }
 
-/// 8-connected components of a slice cannot be more than its 2 x 2 blocks.
-fn most_records(dimensions: Dimensions) -> u64 {
-    u64::from(dimensions.columns.div_ceil(2)) * u64::from(dimensions.rows.div_ceil(2))
+/// How much there is room for.
+#[derive(Clone, Copy, Debug)]
+struct Capacity {
+    nodes: u32,
+    records: u32,
+    lesions: u32,
 }
 
-/// Components of the slab, ordered.
-pub(crate) fn components(
-    engine: &mut Engine,
-    slab: &Slab<'_>,
-    threshold_hu: i16,
-) -> Result<Vec<Component>, EngineError> {
-    let grid = grid(slab, threshold_hu);
-    let most_records = most_records(slab.volume.dimensions()) * u64::from(slab.slices);
-    let first_records = most_records.min(FIRST_RECORDS);
-    let mut program = Program::default();
-    program.upload("slab", std::slice::from_ref(&grid));
-    program.upload("hounsfield", slab.hounsfield());
-    program.upload("region", slab.region_words());
-    program.room("mask", u64::from(grid.words) * 4);
-    program.room("parents", u64::from(grid.words) * 32 * 4);
-    program.room("record_count", 4);
-    program.room("records", most_records * RECORD_BYTES);
-    program.clear("record_count");
-    for kernel in table::KERNELS {
-        program.dispatch(kernel, grid.words);
+impl Capacity {
+    /// A word holds at most 16 pieces, and each may be a component.
+    fn of(words: u32) -> Self {
+        let most = words.saturating_mul(16);
+        Self { nodes: most.min(NODES_MAX), records: most.min(RECORDS_MAX), lesions: most.min(LESIONS_MAX) }
     }
-    program.read("record_count", 0, 4);
-    program.read("records", 0, first_records * RECORD_BYTES);
-    let reads = engine.run(&program)?;
-    let [count] = bytemuck::pod_collect_to_vec::<u8, u32>(&reads[0])[..] else {
-        unreachable!("four bytes were read")
+}
+
+/// Words of so many slices.
+fn words(dimensions: Dimensions, slices: u32) -> u32 {
+    dimensions.columns.div_ceil(32) * dimensions.rows * slices
+}
+
+impl Workspace {
+    fn bytes(words: u32) -> u64 {
+        let Capacity { nodes, records, lesions } = Capacity::of(words);
+        u64::from(words) * 8
+            + u64::from(nodes) * 4
+            + (u64::from(records) + u64::from(lesions)) * RECORD_BYTES
+            + COUNTS_BYTES
+    }
+
+    fn new(engine: &mut Engine, words: u32) -> Result<Self, EngineError> {
+        let capacity = Capacity::of(words);
+        Ok(Self {
+            words,
+            capacity,
+            mask: engine.buffer("calcium mask", u64::from(words) * 4)?,
+            first_nodes: engine.buffer("calcium first nodes", u64::from(words) * 4)?,
+            parents: engine.buffer("calcium parents", u64::from(capacity.nodes) * 4)?,
+            records: engine.buffer("calcium records", u64::from(capacity.records) * RECORD_BYTES)?,
+            lesions: engine.buffer("calcium lesions", u64::from(capacity.lesions) * RECORD_BYTES)?,
+            counts: engine.buffer("calcium counts", COUNTS_BYTES)?,
+        })
+    }
+}
+
+/// Bytes that scoring takes at most, in turns of so many slices.
+#[cfg(test)]
+pub(crate) fn peak_bytes(dimensions: Dimensions, turn_slices: u32) -> u64 {
+    let [volume, region] = crate::resident::kept_bytes(dimensions);
+    volume + region + Workspace::bytes(words(dimensions, turn_slices)) + Engine::OWN_BYTES
+}
+
+/// Bytes of that beside what is kept of this volume and region already.
+pub(crate) fn missing_bytes(gpu: &Gpu, volume: &Volume, region: &Region, turn_slices: u32) -> u64 {
+    let words = words(volume.dimensions(), turn_slices);
+    let kept = gpu.calcium.as_ref().is_some_and(|workspace| workspace.words >= words);
+    gpu.resident.missing_volume_bytes(volume)
+        + gpu.resident.missing_region_bytes(region)
+        + if kept { 0 } else { Workspace::bytes(words) }
+        + Engine::OWN_BYTES
+}
+
+/// States what the operation takes, and gives back what is kept of other work where that stands in its way.
+pub(crate) fn reserve(
+    gpu: &mut Gpu,
+    volume: &Volume,
+    region: &Region,
+    turn_slices: u32,
+) -> Result<(), EngineError> {
+    if missing_bytes(gpu, volume, region, turn_slices) > gpu.engine.ledger().free_bytes() {
+        gpu.evict();
+    }
+    let peak_bytes = missing_bytes(gpu, volume, region, turn_slices);
+    gpu.engine.reserve("calcium scoring", peak_bytes)
+}
+
+/// Components of a turn, which lies within one slab.
+pub(crate) fn components(gpu: &mut Gpu, turn: &Turn<'_>, criteria: Criteria) -> Result<Found, EngineError> {
+    let Some(found) = attempt(gpu, turn, criteria)? else {
+        let Range { start, end } = turn.slices;
+        let middle = start + (end - start) / 2;
+        if middle == start {
+            return Err(EngineError::Nonsense("more components than a slice has pixels for"));
+        }
+        let mut found = components(gpu, &Turn { slices: start..middle, ..turn.clone() }, criteria)?;
+        found.append(components(gpu, &Turn { slices: middle..end, ..turn.clone() }, criteria)?);
+        return Ok(found);
     };
-    let mut records: Vec<Record> = records_from(&reads[1]);
-    if u64::from(count) > first_records {
-        let rest = u64::from(count).min(most_records) - first_records;
-        let mut program = Program::default();
-        program.room("records", most_records * RECORD_BYTES);
-        program.read("records", first_records * RECORD_BYTES, rest * RECORD_BYTES);
-        records.extend(records_from(&engine.run(&program)?[0]));
-    }
-    records.truncate(count as usize);
-    records.sort_unstable_by_key(|record| record.root);
-    if u64::from(count) > most_records || records.last().is_some_and(|last| last.root / 32 >= grid.words) {
-        return Err(EngineError::Nonsense("a lesion outside the slab"));
-    }
-    Ok(records.iter().map(|record| component(record, slab, &grid)).collect())
+    Ok(found)
 }
 
-fn grid(slab: &Slab<'_>, threshold_hu: i16) -> Grid {
-    let dimensions = slab.volume.dimensions();
-    let words_per_row = slab.region.words_per_row();
-    Grid {
-        columns: dimensions.columns,
+/// `None` when there is more than there is room for.
+fn attempt(gpu: &mut Gpu, turn: &Turn<'_>, criteria: Criteria) -> Result<Option<Found>, EngineError> {
+    let dimensions = turn.volume.dimensions();
+    let slab = Cut::new(dimensions, gpu.engine.binding_limit_bytes())?.slab_of(turn.slices.start);
+    assert!(turn.slices.end <= slab.end, "a turn lies within one slab");
+    let hounsfield = gpu.resident.volume_slab(&mut gpu.engine, turn.volume, &slab)?;
+    let region = gpu.resident.region_slab(&mut gpu.engine, turn.region, &slab)?;
+    let turn_words = words(dimensions, turn.slices.end - turn.slices.start);
+    let workspace = workspace(gpu, turn_words)?;
+    let uniform = TurnUniform {
+        words_per_row: dimensions.columns.div_ceil(32),
         rows: dimensions.rows,
-        words_per_row,
-        words: words_per_row * dimensions.rows * slab.slices,
-        threshold_hu: i32::from(threshold_hu),
+        first_word: words(dimensions, turn.slices.start - slab.start),
+        words: turn_words,
+        threshold_hu: i32::from(criteria.threshold_hu),
+        minimum_pixels: criteria.minimum_pixels,
+        node_capacity: workspace.capacity.nodes,
+        record_capacity: workspace.capacity.records,
+        lesion_capacity: workspace.capacity.lesions,
+    };
+    let (counts, mut records) = run(gpu, &workspace, &uniform, &hounsfield, &region)?;
+    if counts.nodes > workspace.capacity.nodes || counts.records > workspace.capacity.records {
+        return Ok(None);
     }
+    records.retain(|record| record.pixels >= criteria.minimum_pixels);
+    records.sort_unstable_by_key(|record| record.first);
+    let outside = records.last().is_some_and(|last| last.first / 32 >= turn_words);
+    if outside || records.len() != counts.lesions as usize {
+        return Err(EngineError::Nonsense("a lesion outside the turn"));
+    }
+    let components = records.iter().map(|record| component(record, turn, &uniform)).collect();
+    Ok(Some(Found { components, fragments: counts.fragments }))
 }
 
-fn records_from(bytes: &[u8]) -> Vec<Record> {
-    bytes.chunks_exact(size_of::<Record>()).map(bytemuck::pod_read_unaligned).collect()
+fn workspace(gpu: &mut Gpu, words: u32) -> Result<Workspace, EngineError> {
+    if let Some(workspace) = gpu.calcium.as_ref().filter(|workspace| workspace.words >= words) {
+        return Ok(workspace.clone());
+    }
+    gpu.calcium = None;
+    Ok(gpu.calcium.insert(Workspace::new(&mut gpu.engine, words)?).clone())
 }
 
-fn component(record: &Record, slab: &Slab<'_>, grid: &Grid) -> Component {
-    let row_of_slab = record.root / 32 / grid.words_per_row;
-    let peak_hu = i64::from(grid.threshold_hu) + i64::from(record.peak_over);
+/// Counts, and the records of at least all lesions.
+fn run(
+    gpu: &mut Gpu,
+    workspace: &Workspace,
+    uniform: &TurnUniform,
+    hounsfield: &Buffer,
+    region: &Buffer,
+) -> Result<(Counts, Vec<Record>), EngineError> {
+    let [mask, first_nodes, parents] =
+        [&workspace.mask, &workspace.first_nodes, &workspace.parents].map(Buffer::whole);
+    let [records, counts] = [&workspace.records, &workspace.counts].map(Buffer::whole);
+    let mut program = Program::default();
+    let turn = program.uniform(uniform);
+    program.clear(&workspace.counts);
+    program.dispatch(
+        &table::CALCIUM_MASK,
+        [
+            turn.clone(),
+            hounsfield.whole(),
+            region.whole(),
+            mask.clone(),
+            first_nodes.clone(),
+            parents.clone(),
+            counts.clone(),
+        ],
+        uniform.words,
+    );
+    let forest = [turn.clone(), mask.clone(), first_nodes.clone(), parents.clone(), counts.clone()];
+    program.dispatch(&table::CALCIUM_MERGE, forest, uniform.words);
+    program.dispatch(
+        &table::CALCIUM_FLATTEN,
+        [turn.clone(), mask.clone(), first_nodes.clone(), parents.clone(), records.clone(), counts.clone()],
+        uniform.words,
+    );
+    program.dispatch(
+        &table::CALCIUM_MEASURE,
+        [turn.clone(), hounsfield.whole(), mask, first_nodes, parents, records.clone(), counts.clone()],
+        uniform.words,
+    );
+    let select = [turn, records, workspace.lesions.whole(), counts];
+    program.dispatch(&table::CALCIUM_SELECT, select, SELECTORS.min(workspace.capacity.records));
+    let first_lesions = workspace.capacity.lesions.min(FIRST_LESIONS);
+    let counts = program.read(&workspace.counts, 0, COUNTS_BYTES);
+    let lesions = program.read(&workspace.lesions, 0, u64::from(first_lesions) * RECORD_BYTES);
+    let outcome = gpu.run(&program)?;
+    let counts: Counts = outcome.values(counts)[0];
+    if counts.lesions <= first_lesions {
+        return Ok((counts, outcome.values(lesions)[..counts.lesions as usize].to_vec()));
+    }
+    let (table, count) = if counts.lesions <= workspace.capacity.lesions {
+        (&workspace.lesions, counts.lesions)
+    } else {
+        (&workspace.records, counts.records.min(workspace.capacity.records))
+    };
+    let mut program = Program::default();
+    let all = program.read(table, 0, u64::from(count) * RECORD_BYTES);
+    Ok((counts, gpu.run(&program)?.values(all).to_vec()))
+}
+
+fn component(record: &Record, turn: &Turn<'_>, uniform: &TurnUniform) -> Component {
+    let row_of_turn = record.first / 32 / uniform.words_per_row;
+    let peak_hu = i64::from(uniform.threshold_hu) + i64::from(record.peak_over);
     Component {
-        slice: slab.first_slice + row_of_slab / grid.rows,
-        row: row_of_slab % grid.rows,
-        column: record.root % (grid.words_per_row * 32),
+        slice: turn.slices.start + row_of_turn / uniform.rows,
+        row: row_of_turn % uniform.rows,
+        column: record.first % (uniform.words_per_row * 32),
         pixels: record.pixels,
         // A device that counts wrongly is found out when the lesion is outlined.
         peak_hu: i16::try_from(peak_hu).unwrap_or(i16::MAX),
-        hounsfield_sum: i64::from(grid.threshold_hu) * i64::from(record.pixels)
+        hounsfield_sum: i64::from(uniform.threshold_hu) * i64::from(record.pixels)
             + i64::from(record.low_sum)
             + i64::from(record.high_sum) * 256,
     }

@@ -29,10 +29,11 @@ mod outline;
 
 use std::ops::ControlFlow;
 
-pub(crate) use components::{Component, MAX_SLICE_VOXELS, Slab};
+pub(crate) use components::{Component, Criteria, Found, MAX_SLICE_VOXELS, Turn};
 use lesions::Units;
 
-use crate::{Dimensions, Processor, ProcessorError, Region, Volume};
+use crate::processor::Place;
+use crate::{Dimensions, Processor, ProcessorError, Region, Volume, cpu};
 
 /// Which pixels count and how much.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,15 +59,19 @@ impl Protocol {
 
     /// The area rule as a number of pixels, so that it is decided once. The slack of a billionth keeps the rounding
     /// of a decimal spacing (0.1 * 0.1 is not 0.01 in binary) from losing a lesion of exactly the bound.
-    fn minimum_pixels(&self, pixel_area_mm2: f64) -> u64 {
+    fn minimum_pixels(&self, pixel_area_mm2: f64) -> u32 {
         let pixels = (self.minimum_area_mm2 / pixel_area_mm2 * (1.0 - 1e-9)).ceil();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
             reason = "float to integer casts saturate"
         )]
-        let pixels = pixels as u64;
+        let pixels = pixels as u32;
         pixels.max(1)
+    }
+
+    fn criteria(&self, pixel_area_mm2: f64) -> Criteria {
+        Criteria { threshold_hu: self.threshold_hu, minimum_pixels: self.minimum_pixels(pixel_area_mm2) }
     }
 }
 
@@ -136,9 +141,10 @@ pub enum CalciumError {
 
 /// Scores `volume` inside `region`.
 ///
-/// `checkpoint` is called with the fraction done (0 to 1) before the first slab and after each; a slab is a turn of
-/// bounded work (about 30 ms). `Break` ends with [`CalciumError::Cancelled`]. After a lost or hung device every call
-/// fails: open the processor again.
+/// `checkpoint` is called with the fraction done (0 to 1) before the first turn and after each; a turn is bounded work
+/// (about 30 ms). `Break` ends with [`CalciumError::Cancelled`]. A GPU keeps the volume and the region, so the next
+/// score of the same ones, at whatever threshold, sends nothing. Where a GPU is lost the score begins again, on the same
+/// GPU or on the twin ([`Processor::degraded`]).
 pub fn score(
     processor: &mut Processor,
     volume: &Volume,
@@ -147,24 +153,45 @@ pub fn score(
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
 ) -> Result<Score, CalciumError> {
     check(volume, region, protocol)?;
-    let slab_slices = processor.slab_slices(volume.dimensions());
-    let units = Units::new(volume.geometry());
-    let minimum_pixels = protocol.minimum_pixels(units.pixel_area_mm2);
-    let mut scored = Vec::new();
-    let mut fragments = 0;
-    let slices = volume.dimensions().slices;
-    let mut first_slice = 0;
-    while first_slice < slices {
-        pause(checkpoint, first_slice, slices)?;
-        let slab = Slab { volume, region, first_slice, slices: slab_slices.min(slices - first_slice) };
-        let components = processor.calcium_components(&slab, protocol.threshold_hu)?;
-        let (large, small): (Vec<_>, Vec<_>) =
-            components.into_iter().partition(|component| u64::from(component.pixels) >= minimum_pixels);
-        fragments += u32::try_from(small.len()).expect("a slab has fewer than 2^32 voxels");
-        outline::outline(&slab, protocol, units, &large, &mut scored)?;
-        first_slice += slab.slices;
+    processor.recovering(|processor| attempt(processor, volume, region, protocol, checkpoint))
+}
+
+pub(crate) fn attempt(
+    processor: &mut Processor,
+    volume: &Volume,
+    region: &Region,
+    protocol: &Protocol,
+    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+) -> Result<Score, CalciumError> {
+    let dimensions = volume.dimensions();
+    let turns = processor.turns(dimensions).map_err(ProcessorError::from)?;
+    if let Place::Gpu(gpu) = processor.place() {
+        let longest = turns.iter().map(|slices| slices.end - slices.start).max().unwrap_or(0);
+        gpu::reserve(gpu, volume, region, longest).map_err(ProcessorError::from)?;
     }
-    pause(checkpoint, slices, slices)?;
+    let units = Units::new(volume.geometry());
+    let criteria = protocol.criteria(units.pixel_area_mm2);
+    let outline = |found: &Found| outline::outline(volume, region, protocol, units, &found.components);
+    let (mut scored, mut fragments) = (Vec::new(), 0);
+    for slices in turns {
+        pause(checkpoint, slices.start, dimensions.slices)?;
+        let turn = Turn { volume, region, slices };
+        let (found, outlined) = match processor.place() {
+            Place::Gpu(gpu) => {
+                let found = gpu::components(gpu, &turn, criteria).map_err(ProcessorError::from)?;
+                let outlined = outline(&found);
+                (found, outlined)
+            }
+            Place::Twin(pool) => pool.install(|| {
+                let found = cpu::calcium::components(&turn, criteria);
+                let outlined = outline(&found);
+                (found, outlined)
+            }),
+        };
+        scored.extend(outlined?);
+        fragments += found.fragments;
+    }
+    pause(checkpoint, dimensions.slices, dimensions.slices)?;
     Ok(lesions::group(scored, units, fragments))
 }
 

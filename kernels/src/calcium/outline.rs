@@ -1,28 +1,33 @@
 //! The pixels of scored components, found again on the host from their first pixel.
 
-use super::lesions::Units;
-use super::{CalciumError, Component, Protocol, Run, Slab, SliceLesion};
+use rayon::prelude::*;
 
-/// Appends a slice lesion for each of `components` (ordered by slice), and checks what the device counted.
+use super::lesions::Units;
+use super::{CalciumError, Component, Protocol, Run, SliceLesion};
+use crate::{Region, Volume};
+
+/// A slice lesion for each of `components` (ordered by slice), after a check of what the device counted.
 pub(super) fn outline(
-    slab: &Slab<'_>,
+    volume: &Volume,
+    region: &Region,
     protocol: &Protocol,
     units: Units,
     components: &[Component],
-    lesions: &mut Vec<SliceLesion>,
-) -> Result<(), CalciumError> {
-    for of_slice in components.chunk_by(|a, b| a.slice == b.slice) {
-        let mut slice = Slice::new(slab, protocol.threshold_hu, of_slice[0].slice);
-        for component in of_slice {
+) -> Result<Vec<SliceLesion>, CalciumError> {
+    let of_slices: Vec<&[Component]> = components.chunk_by(|a, b| a.slice == b.slice).collect();
+    let outlined = of_slices.into_par_iter().map(|of_slice| {
+        let mut slice = Slice::new(volume, region, protocol.threshold_hu, of_slice[0].slice);
+        let lesions = of_slice.iter().map(|component| {
             let runs = slice.flood(component.row, component.column);
             if slice.measure(component, &runs) != *component {
                 let Component { slice, row, column, .. } = *component;
                 return Err(CalciumError::Miscounted { slice, row, column });
             }
-            lesions.push(slice_lesion(component, protocol, units, runs));
-        }
-    }
-    Ok(())
+            Ok(slice_lesion(component, protocol, units, runs))
+        });
+        lesions.collect::<Result<Vec<_>, _>>()
+    });
+    Ok(outlined.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn slice_lesion(component: &Component, protocol: &Protocol, units: Units, runs: Vec<Run>) -> SliceLesion {
@@ -52,18 +57,17 @@ struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    fn new(slab: &Slab<'a>, threshold_hu: i16, slice: u32) -> Self {
-        let dimensions = slab.volume.dimensions();
-        let words_per_row = slab.region.words_per_row() as usize;
-        let words = words_per_row * dimensions.rows as usize;
+    fn new(volume: &'a Volume, region: &'a Region, threshold_hu: i16, slice: u32) -> Self {
+        let dimensions = volume.dimensions();
+        let region_words = region.slice(slice);
         Self {
             columns: dimensions.columns,
             rows: dimensions.rows,
             threshold_hu,
-            hounsfield: slab.volume.slice(slice),
-            words_per_row,
-            region_words: &slab.region.words()[slice as usize * words..][..words],
-            taken: vec![0; words],
+            hounsfield: volume.slice(slice),
+            words_per_row: region.words_per_row() as usize,
+            region_words,
+            taken: vec![0; region_words.len()],
         }
     }
 

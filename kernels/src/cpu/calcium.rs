@@ -2,28 +2,31 @@
 
 use rayon::prelude::*;
 
-use crate::calcium::{Component, Slab};
+use crate::calcium::{Component, Criteria, Found, Turn};
 
-/// Components of the slab, ordered.
-pub(crate) fn components(slab: &Slab<'_>, threshold_hu: i16) -> Vec<Component> {
-    let dimensions = slab.volume.dimensions();
-    let words_per_slice = slab.region.words_per_row() as usize * dimensions.rows as usize;
-    let slices = slab.hounsfield().par_chunks_exact(dimensions.slice_len());
-    let regions = slab.region_words().par_chunks_exact(words_per_slice);
-    let of_slices: Vec<Vec<Component>> = (slab.first_slice..slab.first_slice + slab.slices)
-        .into_par_iter()
-        .zip(slices.zip(regions))
-        .map(|(slice, (hounsfield, region_words))| {
-            let mut labelling = Labelling::default();
-            let rows = hounsfield.chunks_exact(dimensions.columns as usize);
-            for (row, region_row) in rows.zip(region_words.chunks_exact(slab.region.words_per_row() as usize))
-            {
-                labelling.add_row(row, region_row, threshold_hu);
-            }
-            labelling.components(slice)
-        })
-        .collect();
-    of_slices.concat()
+/// Components of the turn, ordered.
+pub(crate) fn components(turn: &Turn<'_>, criteria: Criteria) -> Found {
+    let of_slices: Vec<Found> =
+        turn.slices.clone().into_par_iter().map(|slice| of_slice(turn, slice, criteria)).collect();
+    let mut found = Found::default();
+    for of_slice in of_slices {
+        found.append(of_slice);
+    }
+    found
+}
+
+fn of_slice(turn: &Turn<'_>, slice: u32, criteria: Criteria) -> Found {
+    let rows = turn.volume.slice(slice).chunks_exact(turn.volume.dimensions().columns as usize);
+    let region_rows = turn.region.slice(slice).chunks_exact(turn.region.words_per_row() as usize);
+    let mut labelling = Labelling::default();
+    for (row, region_row) in rows.zip(region_rows) {
+        labelling.add_row(row, region_row, criteria.threshold_hu);
+    }
+    let mut components = labelling.components(slice);
+    let all = components.len();
+    components.retain(|component| component.pixels >= criteria.minimum_pixels);
+    let fragments = index_u32(all - components.len());
+    Found { components, fragments }
 }
 
 /// A run of foreground pixels: columns `first..end` of a row.

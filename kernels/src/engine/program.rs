@@ -1,83 +1,139 @@
-//! What an analysis asks of the engine: a list of steps over named buffers.
+//! What an analysis asks of the engine: a list of steps over handles, carried out in order.
 
-use std::collections::HashMap;
-
-use super::EngineError;
+use super::memory::{Buffer, Sampler, Texture};
 use crate::table::Kernel;
 
-#[derive(Debug)]
-pub(super) struct Dispatch {
-    pub(super) kernel: &'static Kernel,
-    pub(super) invocations: u32,
+/// Offsets of uniforms that every device takes.
+const UNIFORM_ALIGNMENT: usize = 256;
+
+/// Most workgroups along one direction that every Vulkan device takes.
+pub(super) const GROUPS_PER_DIRECTION: u32 = 65_535;
+
+/// Something a kernel is given, in the order of its row.
+#[derive(Clone, Debug)]
+pub(crate) enum Binding {
+    Buffer { buffer: Buffer, bytes: std::ops::Range<u64> },
+    Uniform { offset: u64, bytes: u64 },
+    Texture(Texture),
+    Sampler(Sampler),
 }
 
+/// One of the program's reads, by which [`super::Outcome::values`] finds it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Read(pub(super) usize);
+
 #[derive(Debug)]
-pub(super) enum Step<'a> {
-    Upload { buffer: &'static str, bytes: &'a [u8] },
-    Clear { buffer: &'static str },
-    Dispatch(Dispatch),
-    Read { buffer: &'static str, offset: u64, bytes: u64 },
+pub(super) enum Step {
+    Clear(Buffer),
+    Copy {
+        from: Buffer,
+        from_offset: u64,
+        to: Buffer,
+        to_offset: u64,
+        bytes: u64,
+    },
+    /// Rows of `row_bytes` (a multiple of 256) into whole slices of a texture.
+    Fill {
+        from: Buffer,
+        from_offset: u64,
+        row_bytes: u32,
+        to: Texture,
+        first_slice: u32,
+        slices: u32,
+    },
+    Dispatch {
+        kernel: &'static Kernel,
+        bindings: Vec<Binding>,
+        groups: [u32; 3],
+    },
+    Read {
+        from: Buffer,
+        from_offset: u64,
+        bytes: u64,
+    },
 }
 
-/// What the engine shall do, in order; uploads come before everything else whatever their place.
+/// What the engine shall do, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Program<'a> {
-    pub(super) sizes: HashMap<&'static str, u64>,
-    pub(super) steps: Vec<Step<'a>>,
+pub(crate) struct Program {
+    pub(super) steps: Vec<Step>,
+    pub(super) uniforms: Vec<u8>,
     pub(super) read_bytes: u64,
+    reads: usize,
 }
 
-impl<'a> Program<'a> {
-    /// A buffer with these values.
-    pub(crate) fn upload<T: bytemuck::NoUninit>(&mut self, buffer: &'static str, values: &'a [T]) {
-        let bytes: &[u8] = bytemuck::cast_slice(values);
-        self.room(buffer, (bytes.len() as u64).next_multiple_of(4));
-        self.steps.push(Step::Upload { buffer, bytes });
-    }
-
-    /// A buffer of so many bytes, a multiple of 4, with whatever is in it.
-    pub(crate) fn room(&mut self, buffer: &'static str, bytes: u64) {
-        self.sizes.insert(buffer, bytes);
+impl Program {
+    /// A small structure that kernels of this program may be given.
+    pub(crate) fn uniform<T: bytemuck::NoUninit>(&mut self, value: &T) -> Binding {
+        let offset = self.uniforms.len();
+        let bytes = bytemuck::bytes_of(value);
+        self.uniforms.extend_from_slice(bytes);
+        self.uniforms.resize(self.uniforms.len().next_multiple_of(UNIFORM_ALIGNMENT), 0);
+        Binding::Uniform { offset: offset as u64, bytes: bytes.len() as u64 }
     }
 
     /// Zeroes.
-    pub(crate) fn clear(&mut self, buffer: &'static str) {
-        self.steps.push(Step::Clear { buffer });
+    pub(crate) fn clear(&mut self, buffer: &Buffer) {
+        self.steps.push(Step::Clear(buffer.clone()));
     }
 
-    /// At least so many invocations of a kernel, after everything recorded so far.
-    pub(crate) fn dispatch(&mut self, kernel: &'static Kernel, invocations: u32) {
-        self.steps.push(Step::Dispatch(Dispatch { kernel, invocations }));
+    /// Offsets and length are multiples of 4.
+    pub(crate) fn copy(&mut self, from: &Buffer, from_offset: u64, to: &Buffer, to_offset: u64, bytes: u64) {
+        self.steps.push(Step::Copy { from: from.clone(), from_offset, to: to.clone(), to_offset, bytes });
+    }
+
+    /// Whole slices of a texture from a buffer whose rows begin `row_bytes` apart, a multiple of 256.
+    pub(crate) fn fill(
+        &mut self,
+        to: &Texture,
+        [first_slice, slices]: [u32; 2],
+        from: &Buffer,
+        from_offset: u64,
+        row_bytes: u32,
+    ) {
+        let (from, to) = (from.clone(), to.clone());
+        self.steps.push(Step::Fill { from, from_offset, row_bytes, to, first_slice, slices });
+    }
+
+    /// At least so many invocations of a kernel whose workgroup is a row. Rows of workgroups where one direction
+    /// does not hold them: the kernel's index is `id.y * groups.x * WORKGROUP + id.x`, and it returns in the excess.
+    pub(crate) fn dispatch<const N: usize>(
+        &mut self,
+        kernel: &'static Kernel,
+        bindings: [Binding; N],
+        invocations: u32,
+    ) {
+        self.push(kernel, Vec::from(bindings), rows_of_groups(invocations, kernel.workgroup[0]));
+    }
+
+    /// At least so many invocations along x, y and z.
+    pub(crate) fn dispatch_grid<const N: usize>(
+        &mut self,
+        kernel: &'static Kernel,
+        bindings: [Binding; N],
+        invocations: [u32; 3],
+    ) {
+        let groups = [0, 1, 2].map(|axis| invocations[axis].div_ceil(kernel.workgroup[axis]));
+        self.push(kernel, Vec::from(bindings), groups);
+    }
+
+    fn push(&mut self, kernel: &'static Kernel, bindings: Vec<Binding>, groups: [u32; 3]) {
+        assert_eq!(bindings.len(), kernel.bindings.len(), "{}: one binding for each of its row", kernel.name);
+        self.steps.push(Step::Dispatch { kernel, bindings, groups });
     }
 
     /// Brings back a part of a buffer, as it is then. Offset and length are multiples of 4.
-    pub(crate) fn read(&mut self, buffer: &'static str, offset: u64, bytes: u64) {
-        self.steps.push(Step::Read { buffer, offset, bytes });
+    pub(crate) fn read(&mut self, from: &Buffer, from_offset: u64, bytes: u64) -> Read {
+        self.steps.push(Step::Read { from: from.clone(), from_offset, bytes });
         self.read_bytes += bytes;
+        self.reads += 1;
+        Read(self.reads - 1)
     }
+}
 
-    pub(super) fn dispatches(&self) -> impl Iterator<Item = &Dispatch> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Dispatch(dispatch) => Some(dispatch),
-            _ => None,
-        })
-    }
-
-    /// The mapped staging buffer, cut into the reads.
-    pub(super) fn cut(&self, staging: &wgpu::Buffer) -> Result<Vec<Vec<u8>>, EngineError> {
-        let view = staging
-            .get_mapped_range(..self.read_bytes)
-            .map_err(|error| EngineError::Refused(error.to_string()))?;
-        let mut rest: &[u8] = &view;
-        let mut reads = Vec::new();
-        for step in &self.steps {
-            if let Step::Read { bytes, .. } = step {
-                let length = usize::try_from(*bytes).expect("what was mapped fits into memory");
-                let (read, behind) = rest.split_at(length);
-                reads.push(read.to_vec());
-                rest = behind;
-            }
-        }
-        Ok(reads)
-    }
+/// Workgroups for so many invocations, in rows where one row does not hold them.
+pub(super) fn rows_of_groups(invocations: u32, workgroup: u32) -> [u32; 3] {
+    let groups = invocations.div_ceil(workgroup);
+    let rows = groups.div_ceil(GROUPS_PER_DIRECTION).max(1);
+    [groups.div_ceil(rows), rows, 1]
 }

@@ -1,10 +1,13 @@
 use std::mem::offset_of;
 use std::path::Path;
 
-use naga::{AddressSpace, Module, StorageAccess, TypeInner};
+use naga::{
+    AddressSpace, GlobalVariable, ImageClass, ImageDimension, Module, StorageAccess, StorageFormat, TypeInner,
+};
 
-use super::{Access, ENTRY_POINT, KERNELS, Kernel, WORKGROUP_SIZE};
-use crate::calcium::gpu::{Grid, Record};
+use super::{Access, ENTRY_POINT, KERNELS, Kernel};
+use crate::calcium::gpu::{Counts, Record, TurnUniform};
+use crate::engine::Texel;
 
 fn parse(kernel: &Kernel) -> Module {
     naga::front::wgsl::parse_str(kernel.wgsl)
@@ -22,20 +25,36 @@ fn every_kernel_is_valid_without_any_optional_feature() {
     }
 }
 
+/// Names of the files in a folder below `wgsl`.
+fn files(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<String> = entries
+        .filter(|entry| entry.file_type().unwrap().is_file())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    files
+}
+
 #[test]
 fn every_file_has_one_row_and_every_row_its_file() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("wgsl");
-    let mut files: Vec<String> = std::fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+    let shared: Vec<String> = files(&folder.join("shared"))
+        .iter()
+        .map(|file| std::fs::read_to_string(folder.join("shared").join(file)).unwrap())
         .collect();
-    files.sort();
     let mut rows: Vec<String> = KERNELS.iter().map(|kernel| format!("{}.wgsl", kernel.name)).collect();
     rows.sort();
-    assert_eq!(rows, files);
+    assert_eq!(rows, files(&folder));
     for kernel in KERNELS {
         let file = std::fs::read_to_string(folder.join(format!("{}.wgsl", kernel.name))).unwrap();
-        assert_eq!(kernel.wgsl, file, "{} includes another kernel's file", kernel.name);
+        let before = kernel.wgsl.strip_suffix(file.as_str());
+        let before = before.unwrap_or_else(|| panic!("{} includes another kernel's file", kernel.name));
+        assert!(
+            before.is_empty() || shared.iter().any(|shared| shared == before),
+            "{} begins with what is not one file of wgsl/shared",
+            kernel.name
+        );
     }
 }
 
@@ -45,7 +64,7 @@ fn every_row_says_what_its_wgsl_says() {
         let module = parse(kernel);
         let [entry] = &module.entry_points[..] else { panic!("{} has not one entry point", kernel.name) };
         assert_eq!(entry.name, ENTRY_POINT, "{}", kernel.name);
-        assert_eq!(entry.workgroup_size, [WORKGROUP_SIZE, 1, 1], "{}", kernel.name);
+        assert_eq!(entry.workgroup_size, kernel.workgroup, "{}", kernel.name);
 
         let mut bindings: Vec<_> = module
             .global_variables
@@ -53,7 +72,7 @@ fn every_row_says_what_its_wgsl_says() {
             .filter_map(|(_, global)| Some((global.binding.as_ref()?, global)))
             .map(|(binding, global)| {
                 assert_eq!(binding.group, 0, "{}", kernel.name);
-                (binding.binding as usize, global.name.clone().unwrap(), access(global.space))
+                (binding.binding as usize, global.name.clone().unwrap(), access(&module, global))
             })
             .collect();
         bindings.sort_by_key(|(index, ..)| *index);
@@ -67,12 +86,36 @@ fn every_row_says_what_its_wgsl_says() {
     }
 }
 
-fn access(space: AddressSpace) -> Access {
-    match space {
+fn access(module: &Module, global: &GlobalVariable) -> Access {
+    match global.space {
         AddressSpace::Uniform => Access::Uniform,
         AddressSpace::Storage { access } if access.contains(StorageAccess::STORE) => Access::ReadWrite,
         AddressSpace::Storage { .. } => Access::Read,
-        other => panic!("{other:?} is not for buffers"),
+        AddressSpace::Handle => handle(&module.types[global.ty].inner),
+        other => panic!("{other:?} is not bound"),
+    }
+}
+
+fn handle(ty: &TypeInner) -> Access {
+    let TypeInner::Image { dim, class, .. } = ty else {
+        assert!(matches!(ty, TypeInner::Sampler { comparison: false }), "{ty:?} is not bound");
+        return Access::Sampler;
+    };
+    let flat = *dim == ImageDimension::D2;
+    match class {
+        ImageClass::Sampled { .. } if flat => Access::Sampled2d,
+        ImageClass::Sampled { .. } => Access::Sampled3d,
+        ImageClass::Storage { format, .. } if flat => Access::Stored2d(texel(*format)),
+        ImageClass::Storage { format, .. } => Access::Stored3d(texel(*format)),
+        other => panic!("{other:?} is not bound"),
+    }
+}
+
+fn texel(format: StorageFormat) -> Texel {
+    match format {
+        StorageFormat::R32Float => Texel::R32Float,
+        StorageFormat::Rgba8Unorm => Texel::Rgba8Unorm,
+        other => panic!("no kernel may store {other:?} on every device"),
     }
 }
 
@@ -87,11 +130,25 @@ macro_rules! layout {
 
 #[test]
 fn every_structure_has_the_same_layout_on_both_sides() {
-    let layouts: [Layout; 2] = [
-        layout!("Slab", Grid, columns, rows, words_per_row, words, threshold_hu),
-        layout!("Record", Record, root, pixels, peak_over, low_sum, high_sum),
+    let layouts: [Layout; 4] = [
+        layout!(
+            "Turn",
+            TurnUniform,
+            words_per_row,
+            rows,
+            first_word,
+            words,
+            threshold_hu,
+            minimum_pixels,
+            node_capacity,
+            record_capacity,
+            lesion_capacity
+        ),
+        layout!("Counts", Counts, nodes, records, lesions, fragments),
+        layout!("Record", Record, first, pixels, peak_over, low_sum, high_sum),
+        layout!("Sums", Record, first, pixels, peak_over, low_sum, high_sum),
     ];
-    let mut compared = 0;
+    let mut unseen: Vec<&str> = layouts.iter().map(|(name, ..)| *name).collect();
     for kernel in KERNELS {
         let module = parse(kernel);
         for (_, ty) in module.types.iter() {
@@ -105,8 +162,8 @@ fn every_structure_has_the_same_layout_on_both_sides() {
                 .map(|member| (member.name.as_deref().unwrap(), member.offset as usize))
                 .collect();
             assert_eq!((&members, *span as usize), (fields, *size), "{}: {name}", kernel.name);
-            compared += 1;
+            unseen.retain(|unseen| unseen != name);
         }
     }
-    assert_eq!(compared, 6, "four kernels have the slab, two the record");
+    assert!(unseen.is_empty(), "no kernel has {unseen:?} any more");
 }

@@ -186,11 +186,11 @@ fn the_twin_agrees_with_the_oracle_in_turns_of_any_size() {
     let region = Region::circle(volume.dimensions(), [30.0, 20.0], 25.0, 1..=5);
     let expected = run_in(&volume, &region);
     oracle::assert_score("twin", &expected, &volume, &region, &Protocol::AGATSTON);
-    for slab_voxels in [0, 1, 70 * 41, 4 * 70 * 41, usize::MAX] {
-        let mut processor = twin().with_slab_voxels(slab_voxels);
+    for turn_voxels in [0, 1, 70 * 41, 4 * 70 * 41, usize::MAX] {
+        let mut processor = twin().with_turn_voxels(turn_voxels);
         let found =
             score(&mut processor, &volume, &region, &Protocol::AGATSTON, &mut |_| ControlFlow::Continue(()));
-        assert_eq!(found.unwrap(), expected, "{slab_voxels} voxels a turn");
+        assert_eq!(found.unwrap(), expected, "{turn_voxels} voxels a turn");
     }
 }
 
@@ -200,7 +200,7 @@ fn the_checkpoint_hears_every_turn_and_can_stop_the_work() {
     let mut heard = Vec::new();
     let mut run = |break_at: usize| {
         heard.clear();
-        let mut processor = twin().with_slab_voxels(2 * 900);
+        let mut processor = twin().with_turn_voxels(2 * 900);
         let result = score(
             &mut processor,
             &volume,

@@ -31,10 +31,10 @@ fn run(processor: &mut Processor, volume: &Volume, region: &Region, protocol: &P
 }
 
 /// Scores on the GPU in turns of so many voxels.
-fn run_on_gpu(volume: &Volume, region: &Region, protocol: &Protocol, slab_voxels: usize) -> Score {
+fn run_on_gpu(volume: &Volume, region: &Region, protocol: &Protocol, turn_voxels: usize) -> Score {
     let mut shared = gpu();
     let mut processor =
-        shared.take().expect("a test before this one failed while it scored").with_slab_voxels(slab_voxels);
+        shared.take().expect("a test before this one failed while it scored").with_turn_voxels(turn_voxels);
     let score = run(&mut processor, volume, region, protocol);
     *shared = Some(processor);
     score
@@ -45,11 +45,11 @@ fn assert_agreement(what: &str, volume: &Volume, region: &Region, protocol: &Pro
     let from_twin = run(&mut twin(), volume, region, protocol);
     // One slice a turn, an uneven number, and all at once.
     let slice = volume.dimensions().slice_len();
-    for slab_voxels in [1, 3 * slice, volume.dimensions().len()] {
-        let from_gpu = run_on_gpu(volume, region, protocol, slab_voxels);
+    for turn_voxels in [1, 3 * slice, volume.dimensions().len()] {
+        let from_gpu = run_on_gpu(volume, region, protocol, turn_voxels);
         assert_eq!(
             from_gpu, from_twin,
-            "{what}: GPU (left) and twin differ in turns of {slab_voxels} voxels"
+            "{what}: GPU (left) and twin differ in turns of {turn_voxels} voxels"
         );
     }
     oracle::assert_score(what, &from_twin, volume, region, protocol);
@@ -164,7 +164,7 @@ fn the_gpu_stops_between_two_turns_when_told() {
     let dimensions = dimensions(64, 64, 4);
     let volume = volumes::noisy(dimensions, 10, &mut Noise(3));
     let mut shared = gpu();
-    let mut processor = shared.take().expect("a test before this one failed").with_slab_voxels(1);
+    let mut processor = shared.take().expect("a test before this one failed").with_turn_voxels(1);
     let mut calls = 0;
     let answer = score(&mut processor, &volume, &everywhere(dimensions), &Protocol::AGATSTON, &mut |_| {
         calls += 1;
