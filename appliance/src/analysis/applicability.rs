@@ -125,6 +125,7 @@ mod tests {
             series_instances: None,
             contrast_agent: false,
             kvp: Some(120.0),
+            timing: crate::part10::Timing::default(),
             picture: None,
         }
     }
@@ -135,6 +136,8 @@ mod tests {
             frame: 0,
             sop_instance_uid: String::new(),
             tag: String::new(),
+            place: None,
+            timing: crate::part10::Timing::default(),
         };
         Stack {
             columns: 512,

@@ -1,27 +1,31 @@
 //! When to start and when a result is final: one pure decision over every signal there is, with its reason.
 //!
 //! ```text
-//!                    released and even geometry            quiet for study_quiet_s
+//!                    released and whole geometry           quiet for study_quiet_s
 //!   instances arrive --------------------------> provisional --------------------> preliminary
 //!         ^          \__ the scanner's own list is here in full ____________________/  |
 //!         +------------------ any arrival supersedes --------------------------------+-+
 //! ```
 //!
-//! A contiguous prefix of a series also looks whole, so release and even geometry only start the work; a count that
-//! the sender itself gave and that is not reached yet stops even that. Without a list from the scanner, nothing
-//! leaves the box before the study has been quiet.
+//! Geometry is whole when slices are evenly spaced and, where positions were taken several times (time points, phases
+//! of a heart), each as often as every other. A contiguous prefix of a series also looks whole, so release and whole
+//! geometry only start the work; a count that the sender itself gave and that is not reached yet stops even that.
+//! Without a list from the scanner, nothing leaves the box before the study has been quiet.
 
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::imaging::Repeats;
 use crate::store::Sending;
 
 /// Everything known about how complete a series is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Signals {
     pub sending: Sending,
-    /// Slices parallel, evenly spaced, none missing between the first and the last.
+    /// Positions parallel, evenly spaced, none missing between the first and the last.
     pub geometry_whole: bool,
+    /// How often each position is there, where any is there more than once.
+    pub repeats: Option<Repeats>,
     /// Number of Series Related Instances (0020,1209), where the sender wrote it.
     pub expected: Option<u64>,
     /// Instances of the series that are here.
@@ -66,16 +70,31 @@ pub(super) fn decide(signals: &Signals, now: Timestamp, quiet: Duration) -> Verd
         return Verdict::Complete { because: quiet_because(signals, quiet) };
     }
     let short = signals.expected.is_some_and(|expected| signals.here < expected)
-        || signals.procedure.is_some_and(|procedure| procedure.missing > 0);
+        || signals.procedure.is_some_and(|procedure| procedure.missing > 0)
+        || signals.repeats.is_some_and(|repeats| !all_there(&repeats));
     if signals.sending == Sending::Released && signals.geometry_whole && !short {
         let counted =
             signals.expected.map(|expected| format!(", all {expected} images of the series are here"));
-        let because =
-            format!("the association was released, slices are evenly spaced{}", counted.unwrap_or_default());
+        let repeated = signals.repeats.map(|repeats| {
+            format!(", each of {} positions has {} time points or phases", repeats.positions, repeats.fewest)
+        });
+        let because = format!(
+            "the association was released, slices are evenly spaced{}{}",
+            repeated.unwrap_or_default(),
+            counted.unwrap_or_default()
+        );
         return Verdict::Start { because };
     }
     let quiet_ms = u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX);
     Verdict::Wait { until: Timestamp(signals.last_arrival.0.saturating_add(quiet_ms)) }
+}
+
+/// A table that shuttles may end at either stop, so without an announced number one time point may be missing.
+fn all_there(repeats: &Repeats) -> bool {
+    match repeats.announced {
+        Some(announced) => repeats.fewest >= announced as usize,
+        None => repeats.fewest + 1 >= repeats.most,
+    }
 }
 
 fn quiet_because(signals: &Signals, quiet: Duration) -> String {
@@ -87,7 +106,13 @@ fn quiet_because(signals: &Signals, quiet: Duration) -> String {
         (_, Some(expected)) if signals.here < expected => {
             format!("{quiet}, although the sender announced {expected} images and {} are here", signals.here)
         }
-        _ => quiet,
+        _ => match signals.repeats.filter(|repeats| !all_there(repeats)) {
+            Some(Repeats { fewest, most, announced, .. }) => {
+                let all = announced.map_or(most, |announced| announced as usize);
+                format!("{quiet}, although a position has {fewest} of {all} time points or phases")
+            }
+            None => quiet,
+        },
     }
 }
 
@@ -103,6 +128,7 @@ mod tests {
         Signals {
             sending: Sending::Released,
             geometry_whole: true,
+            repeats: None,
             expected: None,
             here: 23,
             procedure: None,
@@ -143,6 +169,21 @@ mod tests {
         assert!(because(decide(&half, LATE, QUIET)).contains("announced 47 images and 23 are here"));
         let whole = Signals { here: 47, ..half };
         assert!(because(decide(&whole, SOON, QUIET)).contains("all 47"));
+    }
+
+    #[test]
+    fn time_points_or_phases_that_are_missing_hold_back_and_are_named() {
+        let with = |fewest, most, announced| Signals {
+            repeats: Some(Repeats { positions: 8, even: true, fewest, most, announced }),
+            ..signals()
+        };
+        let whole = because(decide(&with(30, 30, Some(30)), SOON, QUIET));
+        assert!(whole.contains("each of 8 positions has 30 time points"), "{whole}");
+        assert!(matches!(decide(&with(29, 30, None), SOON, QUIET), Verdict::Start { .. }), "a shuttle's end");
+        for short in [with(29, 30, Some(30)), with(12, 12, Some(30)), with(3, 30, None)] {
+            assert!(matches!(decide(&short, SOON, QUIET), Verdict::Wait { .. }));
+        }
+        assert!(because(decide(&with(12, 13, Some(30)), LATE, QUIET)).contains("12 of 30 time points"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod applicability;
 mod calcium;
 mod completeness;
+mod draft;
 mod question;
 mod study;
 
@@ -22,6 +23,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
 use crate::pulse::Pulse;
 use crate::stop::Stop;
+use crate::store::finding::FindingKind;
 use crate::store::{Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -96,22 +98,29 @@ impl Analysis {
         Ok(())
     }
 
-    /// One look at the store: answers questions, then moves every open study on. Returns when to look again.
+    /// One look at the store: answers questions, then moves every open study on, the most urgent kind of all studies
+    /// first. Returns when to look again.
     async fn look(&mut self) -> Result<Option<Timestamp>, AnalysisError> {
         let store = self.store.clone();
         for question in blocking(move || store.questions()).await?? {
             self.answer(&question).await?;
         }
         let store = self.store.clone();
+        let open = blocking(move || store.open_studies()).await??;
         let mut next = None;
-        for study in blocking(move || store.open_studies()).await?? {
-            if self.stop.is_stopped() {
-                break;
+        for kind in FindingKind::ALL {
+            for study in &open {
+                if self.stop.is_stopped() {
+                    return Ok(next);
+                }
+                self.pulse.beat(self.clock.now());
+                let span = tracing::info_span!("study", id = self.identity.pseudonym(study.as_str()));
+                let until = tracing::Instrument::instrument(self.step(study, kind), span).await?;
+                next = [next, until].into_iter().flatten().min();
             }
-            self.pulse.beat(self.clock.now());
-            let span = tracing::info_span!("study", id = self.identity.pseudonym(study.as_str()));
-            let until = tracing::Instrument::instrument(self.step(&study), span).await?;
-            next = [next, until].into_iter().flatten().min();
+        }
+        for study in &open {
+            self.settle(study).await?;
         }
         Ok(next)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sidelight_kernels::{Dimensions, Region, Volume};
 
 use super::applicability::{Applicability, calcium as judge};
-use super::study::does_not_apply;
+use super::draft::does_not_apply;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{stack, volume};
 use crate::store::StoreError;
@@ -26,7 +26,7 @@ impl Analysis {
                 let region = draw(volume.dimensions(), &question.shape);
                 self.score(&mut finding, volume, region, &plan, false).await;
             }
-            Err(reason) => does_not_apply(&mut finding, reason)?,
+            Err(reason) => does_not_apply(&mut finding, reason),
         }
         self.record_answer(finding).await?;
         self.store.live().clear_progress(&question.study);

@@ -1,35 +1,37 @@
-//! One study moved on by one step: stale findings superseded, series computed, results made final.
+//! Studies moved on by one step: stale findings superseded, series computed, results made final.
 
-use std::ops::ControlFlow;
-use std::sync::Arc;
-
-use sidelight_kernels::{Region, Volume, calcium as kernel, heart};
-
-use super::applicability::{Applicability, CalciumPlan, calcium as judge};
 use super::completeness::{Procedure, Signals, Verdict, decide};
-use super::{Analysis, AnalysisError, blocking, calcium};
+use super::draft::does_not_apply;
+use super::{Analysis, AnalysisError, blocking};
 use crate::clock::Timestamp;
-use crate::imaging::{Stack, stack, volume};
+use crate::imaging::{Stack, repeats, stack};
 use crate::part10::InstanceFacts;
-use crate::store::finding::{Algorithm, Finding, FindingState, Scope};
+use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::records::{FindingCard, StudyRecord};
 use crate::store::{Progress, ProgressState, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
-/// A job that was started this often and never finished took the box down with it: a person must look.
-const ATTEMPTS_MAX: u32 = 2;
-
 /// What a series has to say before anything is computed.
 struct Look {
-    facts: Option<InstanceFacts>,
     instances: u64,
     procedure: Option<Procedure>,
-    stack: Result<Stack, String>,
+    images: Result<Images, String>,
+}
+
+/// A series' images in order, and what the first of them says.
+#[derive(Clone)]
+pub(super) struct Images {
+    pub facts: InstanceFacts,
+    pub stack: Stack,
 }
 
 impl Analysis {
-    /// Moves a study on as far as it goes. Returns when to look at it again.
-    pub(super) async fn step(&mut self, study: &StudyUid) -> Result<Option<Timestamp>, AnalysisError> {
+    /// Moves one kind of findings of a study on as far as it goes. Returns when to look at it again.
+    pub(super) async fn step(
+        &mut self,
+        study: &StudyUid,
+        kind: FindingKind,
+    ) -> Result<Option<Timestamp>, AnalysisError> {
         if self.hold(study).await? {
             return Ok(None);
         }
@@ -41,25 +43,34 @@ impl Analysis {
         self.supersede_stale(study, &record, &cards).await?;
         let mut next = None;
         for (uid, _) in series.iter().filter(|(_, series)| !series.own) {
-            let done = cards.iter().find(|card| {
-                card.series == *uid
-                    && !card.drawn
-                    // A rejected finding answers its study, too: the same images would only give it again.
-                    && card.state != FindingState::Superseded
-                    && card.study_instances == record.instances
-            });
-            let until = match done {
+            let until = match answer(&cards, uid, kind, record.instances) {
                 Some(card) => self.promote(study, &record, card).await?,
-                None => self.compute_series(study, uid, &record).await?,
+                None => self.compute(study, uid, kind, &record).await?,
             };
             next = [next, until].into_iter().flatten().min();
         }
-        if next.is_none() {
-            let (store, uid) = (self.store.clone(), study.clone());
-            blocking(move || store.settle(&uid, record.instances)).await??;
-            self.store.live().changed(study);
-        }
         Ok(next)
+    }
+
+    /// A study is settled when every kind has an answer for every series that will not change by itself.
+    pub(super) async fn settle(&self, study: &StudyUid) -> Result<(), AnalysisError> {
+        let (store, uid) = (self.store.clone(), study.clone());
+        let settle = move || {
+            let (record, cards) = (store.study(&uid)?, store.finding_cards(&uid)?);
+            let answered = |series, kind| {
+                answer(&cards, series, kind, record.instances)
+                    .is_some_and(|card| card.state != FindingState::Provisional)
+            };
+            let series = store.series(&uid)?;
+            let mut arrived = series.iter().filter(|(_, series)| !series.own);
+            let all = arrived.all(|(uid, _)| FindingKind::ALL.iter().all(|kind| answered(uid, *kind)));
+            if all && !store.is_held(&uid)? {
+                store.settle(&uid, record.instances)?;
+                store.live().changed(&uid);
+            }
+            Ok::<_, StoreError>(())
+        };
+        Ok(blocking(settle).await??)
     }
 
     /// A study under two patients waits for an admin and says so. It stays open: the decision wakes it.
@@ -125,10 +136,11 @@ impl Analysis {
         }
     }
 
-    async fn compute_series(
+    async fn compute(
         &mut self,
         study: &StudyUid,
         series: &SeriesUid,
+        kind: FindingKind,
         record: &StudyRecord,
     ) -> Result<Option<Timestamp>, AnalysisError> {
         let look = self.look_at(study, series).await?;
@@ -140,10 +152,13 @@ impl Analysis {
             Verdict::Start { because } => (false, because),
             Verdict::Complete { because } => (true, because),
         };
-        let mut finding = self.blank(study, series, record.instances);
+        let mut finding = self.blank(study, series, kind, record.instances);
         finding.state = if complete { FindingState::Preliminary } else { FindingState::Provisional };
         finding.ready_because = because;
-        self.fill(&mut finding, look).await?;
+        match (kind, &look.images) {
+            (_, Err(reason)) => does_not_apply(&mut finding, reason),
+            (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
+        }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);
         }
@@ -166,7 +181,10 @@ impl Analysis {
         let record = move || {
             store.record_finding(&finding)?;
             for card in store.finding_cards(&finding.study_uid)? {
-                if card.series == finding.series_uid && !card.drawn && card.state == FindingState::Superseded
+                if card.series == finding.series_uid
+                    && card.kind == finding.kind
+                    && !card.drawn
+                    && card.state == FindingState::Superseded
                 {
                     let mut old = store.finding(&finding.study_uid, &card.id)?;
                     if old.superseded_by.is_none() && old.id != finding.id {
@@ -183,104 +201,27 @@ impl Analysis {
     async fn look_at(&self, study: &StudyUid, series: &SeriesUid) -> Result<Look, AnalysisError> {
         let (store, study, series) = (self.store.clone(), study.clone(), series.clone());
         let look = move || {
-            let mut instances = store.instances(&study, &series)?;
-            let count = instances.len() as u64;
-            let facts = if instances.is_empty() { None } else { Some(instances.swap_remove(0).facts) };
-            let stack = stack(&store, &study, &series).map_err(|error| error.to_string());
-            let procedure = procedure(&store, &study)?;
-            Ok::<_, StoreError>(Look { facts, instances: count, procedure, stack })
+            let instances = store.instances(&study, &series)?;
+            let images = match (stack(&store, &study, &series), instances.first()) {
+                (Ok(stack), Some(first)) => Ok(Images { facts: first.facts.clone(), stack }),
+                (Err(error), _) => Err(error.to_string()),
+                (_, None) => Err("the series has no images".into()),
+            };
+            let (instances, procedure) = (instances.len() as u64, procedure(&store, &study)?);
+            Ok::<_, StoreError>(Look { instances, procedure, images })
         };
         Ok(blocking(look).await??)
     }
 
-    /// Decides whether calcium scoring applies and runs it; every way it ends is written into the finding.
-    async fn fill(&mut self, finding: &mut Finding, look: Look) -> Result<(), AnalysisError> {
-        let (stack, facts) = match (look.stack, look.facts) {
-            (Ok(stack), Some(facts)) => (stack, facts),
-            (Err(reason), _) => return does_not_apply(finding, reason),
-            (_, None) => return does_not_apply(finding, "the series has no images".into()),
-        };
-        let plan = match judge(&facts, &stack) {
-            Applicability::Yes(plan) => plan,
-            Applicability::No(reason) => return does_not_apply(finding, reason),
-        };
-        let (store, job) = (self.store.clone(), finding.id.clone());
-        if blocking(move || store.attempt(&job)).await?? >= ATTEMPTS_MAX {
-            fail(
-                finding,
-                "this series took the box down twice; ask for support before running it again".into(),
-            );
-            return Ok(());
-        }
-        self.progress(&finding.study_uid, ProgressState::Running, "reading images", Some(0));
-        let built = blocking(move || volume(&stack).map(Arc::new).map_err(|error| error.to_string())).await?;
-        let volume = match built {
-            Ok(volume) => volume,
-            Err(reason) => return does_not_apply(finding, reason),
-        };
-        self.keep(&finding.series_uid, finding.study_instances, &volume);
-        self.score_heart(finding, volume, plan).await
-    }
-
-    async fn score_heart(
-        &mut self,
-        finding: &mut Finding,
-        volume: Arc<Volume>,
-        plan: CalciumPlan,
-    ) -> Result<(), AnalysisError> {
-        self.progress(&finding.study_uid, ProgressState::Running, "finding the heart", Some(20));
-        let searched = volume.clone();
-        let region = match blocking(move || heart::surroundings(&searched)).await? {
-            Ok(region) => region,
-            Err(reason) => {
-                let advice = "draw a region on the images to score inside it";
-                return does_not_apply(finding, format!("{reason}; {advice}"));
-            }
-        };
-        self.score(finding, volume, region, &plan, true).await;
-        Ok(())
-    }
-
-    /// Scores inside a region and writes the outcome, whatever it is, into the finding.
-    pub(super) async fn score(
-        &mut self,
-        finding: &mut Finding,
-        volume: Arc<Volume>,
-        region: Region,
-        plan: &CalciumPlan,
-        categorised: bool,
-    ) {
-        let (live, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
-        let protocol = plan.protocol;
-        let scored = self.compute.run(move |processor| {
-            let mut checkpoint = |fraction: f32| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to 1 becomes 30 to 100"
-                )]
-                let percent = 30 + (fraction.clamp(0.0, 1.0) * 70.0) as u8;
-                live.live().set_progress(&study, &running("scoring calcium", percent));
-                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
-            kernel::score(processor, &volume, &region, &protocol, &mut checkpoint)
-        });
-        match scored.await {
-            Ok(Ok(score)) => calcium::fill(finding, &score, plan, categorised),
-            Ok(Err(error)) => fail(finding, error.to_string()),
-            Err(error) => fail(finding, error.to_string()),
-        }
-        if let Ok(info) = self.compute.ready().await {
-            let kind = format!("{:?}", info.kind).to_lowercase();
-            finding.algorithm.processor = format!("{kind}: {}", info.name);
-        }
-    }
-
     fn verdict(&self, study: &StudyUid, record: &StudyRecord, look: &Look) -> Verdict {
+        let images = look.images.as_ref().ok();
+        let repeats = images.and_then(|images| repeats(&images.stack));
         let signals = Signals {
             sending: self.store.live().sending(study),
-            geometry_whole: look.stack.as_ref().is_ok_and(|stack| stack.geometry.is_ok()),
-            expected: look.facts.as_ref().and_then(|facts| facts.series_instances),
+            geometry_whole: images.is_some_and(|images| images.stack.geometry.is_ok())
+                || repeats.is_some_and(|repeats| repeats.even),
+            repeats,
+            expected: images.and_then(|images| images.facts.series_instances),
             here: look.instances,
             procedure: look.procedure,
             last_arrival: record.last_arrival,
@@ -295,6 +236,10 @@ impl Analysis {
 
     fn progress(&self, study: &StudyUid, state: ProgressState, stage: &str, percent: Option<u8>) {
         self.store.live().set_progress(study, &Progress { state, stage: stage.into(), percent });
+    }
+
+    pub(super) fn running(&self, study: &StudyUid, stage: &str, percent: u8) {
+        self.progress(study, ProgressState::Running, stage, Some(percent));
     }
 
     /// Rewrites a recorded finding.
@@ -312,49 +257,23 @@ impl Analysis {
         };
         Ok(blocking(changed).await??)
     }
+}
 
-    /// A finding with nothing in it yet. Its id depends on what it is about, so a repeated step overwrites itself.
-    fn blank(&self, study: &StudyUid, series: &SeriesUid, instances: u64) -> Finding {
-        let about = format!("finding {} {} {} {instances}", study.as_str(), series.as_str(), calcium::KIND);
-        Finding {
-            id: self.identity.pseudonym(&about),
-            study_uid: study.clone(),
-            series_uid: series.clone(),
-            kind: calcium::KIND.into(),
-            title: calcium::TITLE.into(),
-            state: FindingState::Provisional,
-            label: calcium::AUTOMATIC_LABEL.into(),
-            created_at: self.clock.wall().rfc3339(),
-            algorithm: Algorithm {
-                name: "sidelight-calcium".into(),
-                version: env!("CARGO_PKG_VERSION").into(),
-                processor: "none".into(),
-            },
-            scope: Scope::Automatic { rule: heart::RULE.into() },
-            reason: None,
-            measurements: Vec::new(),
-            category: None,
-            warnings: Vec::new(),
-            lesions: Vec::new(),
-            lesions_truncated: false,
-            reviewer: None,
-            reviewed_at: None,
-            superseded_by: None,
-            superseded_reason: None,
-            ready_because: String::new(),
-            study_instances: instances,
-        }
-    }
-
-    /// A blank for a reader's question.
-    pub(super) fn blank_for(&self, question: &crate::store::records::Question, instances: u64) -> Finding {
-        let mut finding = self.blank(&question.study, &question.series, instances);
-        finding.id.clone_from(&question.finding_id);
-        finding.label = calcium::DRAWN_LABEL.into();
-        finding.state = FindingState::Preliminary;
-        finding.scope = Scope::Region { shape: question.shape.clone(), reader: question.reader.clone() };
-        finding
-    }
+/// The finding that says what a kind has to say about a series as the study is now.
+fn answer<'a>(
+    cards: &'a [FindingCard],
+    series: &SeriesUid,
+    kind: FindingKind,
+    instances: u64,
+) -> Option<&'a FindingCard> {
+    cards.iter().find(|card| {
+        card.series == *series
+            && card.kind == kind
+            && !card.drawn
+            // A rejected finding answers its study, too: the same images would only give it again.
+            && card.state != FindingState::Superseded
+            && card.study_instances == instances
+    })
 }
 
 /// What the scanner's finished procedure steps list for a study, against what is here.
@@ -367,21 +286,4 @@ fn procedure(store: &Store, study: &StudyUid) -> Result<Option<Procedure>, Store
         }
     }
     Ok(Some(Procedure { ended: true, listed: listed.len() as u64, missing: missing.len() as u64 }))
-}
-
-fn running(stage: &str, percent: u8) -> Progress {
-    Progress { state: ProgressState::Running, stage: stage.into(), percent: Some(percent) }
-}
-
-/// An answer like any other: it ends the work on the series.
-pub(super) fn does_not_apply(finding: &mut Finding, reason: String) -> Result<(), AnalysisError> {
-    finding.state = FindingState::NotApplicable;
-    finding.reason = Some(reason);
-    Ok(())
-}
-
-fn fail(finding: &mut Finding, reason: String) {
-    tracing::error!(reason, "an analysis failed");
-    finding.state = FindingState::Failed;
-    finding.reason = Some(reason);
 }

@@ -6,16 +6,24 @@
 //! says so, in words.
 
 mod fragments;
+mod frames;
 mod geometry;
 mod image_attributes;
 mod pixel_source;
 mod pixels;
 mod rendering;
 mod stack;
+mod time_points;
+#[cfg(test)]
+mod time_points_tests;
 
+pub use frames::FrameSource;
 pub use geometry::{Place, StackGeometry, Unusable, edge_letters};
 pub use image_attributes::{Display, ImageAttributes};
 pub use pixel_source::{DecodedFrame, FrameError, PixelSource};
-pub use pixels::{Meaning, PixelError, read_frames};
+pub use pixels::{FrameReader, Meaning, PixelError};
 pub use rendering::{Rendered, Window, WindowFunction, render};
-pub use stack::{FrameSource, Stack, StackError, stack, volume};
+pub use stack::{Stack, StackError, stack, volume};
+pub use time_points::{
+    NoTimePoints, Repeats, ScanMode, TimeSource, TimedPosition, TimedStack, repeats, time_points,
+};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{Header, read_header};
 use super::text::decode_text;
+use super::timing::{Timing, date_and_time_s, date_time_s};
 use super::walk::{Element, Encoding, Malformed, Visitor, walk};
 use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -73,6 +74,9 @@ pub struct InstanceFacts {
     /// Contrast/Bolus Agent (0018,0010) has a value.
     pub contrast_agent: bool,
     pub kvp: Option<f64>,
+    /// When the slice was taken; in multi-frame objects the frames have their own.
+    #[serde(default)]
+    pub timing: Timing,
     /// Absent where the object has no pixel data.
     pub picture: Option<Picture>,
 }
@@ -105,15 +109,20 @@ pub fn read_facts(path: &Path) -> Result<InstanceFacts, FactsError> {
 }
 
 /// Tag, value representation of the dictionary, slot.
-const WANTED: [((u16, u16), &str); 37] = [
+const WANTED: [((u16, u16), &str); 45] = [
     ((0x0008, 0x0005), "CS"),
     ((0x0008, 0x0008), "CS"),
     ((0x0008, 0x0016), "UI"),
     ((0x0008, 0x0018), "UI"),
     ((0x0008, 0x0020), "DA"),
     ((0x0008, 0x0021), "DA"),
+    ((0x0008, 0x0022), "DA"),
+    ((0x0008, 0x0023), "DA"),
+    ((0x0008, 0x002A), "DT"),
     ((0x0008, 0x0030), "TM"),
     ((0x0008, 0x0031), "TM"),
+    ((0x0008, 0x0032), "TM"),
+    ((0x0008, 0x0033), "TM"),
     ((0x0008, 0x0050), "SH"),
     ((0x0008, 0x0060), "CS"),
     ((0x0008, 0x0090), "PN"),
@@ -133,6 +142,9 @@ const WANTED: [((u16, u16), &str); 37] = [
     ((0x0020, 0x0013), "IS"),
     ((0x0020, 0x0032), "DS"),
     ((0x0020, 0x0037), "DS"),
+    ((0x0020, 0x0100), "IS"),
+    ((0x0020, 0x0105), "IS"),
+    ((0x0020, 0x0110), "DS"),
     ((0x0020, 0x1209), "IS"),
     ((0x0028, 0x0002), "US"),
     ((0x0028, 0x0004), "CS"),
@@ -145,8 +157,22 @@ const WANTED: [((u16, u16), &str); 37] = [
     ((0x0028, 0x1051), "DS"),
 ];
 
-const ONLY_SHOWN: [(u16, u16); 5] =
-    [(0x0008, 0x0021), (0x0008, 0x0031), (0x0008, 0x0090), (0x0018, 0x0015), (0x0020, 0x0010)];
+/// What nothing is filed by: an object that has one of them wrong is filed without it.
+const FILED_WITHOUT: [(u16, u16); 13] = [
+    (0x0008, 0x0021),
+    (0x0008, 0x0022),
+    (0x0008, 0x0023),
+    (0x0008, 0x002A),
+    (0x0008, 0x0031),
+    (0x0008, 0x0032),
+    (0x0008, 0x0033),
+    (0x0008, 0x0090),
+    (0x0018, 0x0015),
+    (0x0020, 0x0010),
+    (0x0020, 0x0100),
+    (0x0020, 0x0105),
+    (0x0020, 0x0110),
+];
 
 #[derive(Default)]
 struct Wanted {
@@ -166,8 +192,7 @@ impl Visitor for Wanted {
             return Ok(false);
         };
         match element.vr {
-            // What only lists show: an object that has it wrong is filed without it.
-            Some(vr) if vr != *expected.as_bytes() && ONLY_SHOWN.contains(tag) => Ok(false),
+            Some(vr) if vr != *expected.as_bytes() && FILED_WITHOUT.contains(tag) => Ok(false),
             // UN: the sender did not know the element; its bytes are those of the dictionary's VR.
             Some(vr) if vr != *expected.as_bytes() && vr != *b"UN" => Err(Malformed::WrongVr {
                 tag: *tag,
@@ -253,7 +278,21 @@ impl Wanted {
             series_instances: self.integer((0x0020, 0x1209)).and_then(|count| u64::try_from(count).ok()),
             contrast_agent: !self.ascii((0x0018, 0x0010)).is_empty(),
             kvp: self.exactly::<1>((0x0018, 0x0060)).map(|[kvp]| kvp),
+            timing: self.timing(),
         })
+    }
+
+    fn timing(&self) -> Timing {
+        let seconds = |date, time| date_and_time_s(&self.ascii(date), &self.ascii(time));
+        let count = |tag| self.integer(tag).and_then(|count| u32::try_from(count).ok());
+        let acquired = date_time_s(&self.ascii((0x0008, 0x002A)));
+        Timing {
+            acquired_s: acquired.or_else(|| seconds((0x0008, 0x0022), (0x0008, 0x0032))),
+            content_s: seconds((0x0008, 0x0023), (0x0008, 0x0033)),
+            position: count((0x0020, 0x0100)),
+            positions: count((0x0020, 0x0105)),
+            resolution_s: self.exactly((0x0020, 0x0110)).map(|[ms]: [f64; 1]| ms / 1000.0),
+        }
     }
 
     fn patient_study(&self) -> PatientStudy {

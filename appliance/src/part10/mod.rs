@@ -13,6 +13,7 @@ mod rewrite;
 #[cfg(test)]
 mod tests;
 mod text;
+mod timing;
 mod values;
 mod walk;
 
@@ -23,5 +24,6 @@ pub use header::{Header, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, 
 pub use json::{JsonError, data_set_json};
 pub use rewrite::{PixelReplacement, rewrite_explicit};
 pub use text::decode_text;
+pub use timing::{Timing, date_time_s};
 pub use values::person_names;
 pub use walk::{Encoding, Malformed};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use sidelight_provisioning::Identity;
 
-use crate::store::finding::{Algorithm, Category, Finding, FindingState, Measurement};
+use crate::store::finding::{Algorithm, Category, Finding, FindingKind, FindingState, Measurement};
 
 /// Changes when a field changes its meaning.
 const SCHEMA: &str = "sidelight.result/1";
@@ -15,7 +15,7 @@ struct Message<'a> {
     id: &'a str,
     study: String,
     series: String,
-    kind: &'a str,
+    kind: FindingKind,
     state: FindingState,
     label: &'a str,
     algorithm: &'a Algorithm,
@@ -34,7 +34,7 @@ pub(super) fn compose(finding: &Finding, identity: &Identity) -> String {
         id: &finding.id,
         study: identity.pseudonym(finding.study_uid.as_str()),
         series: identity.pseudonym(finding.series_uid.as_str()),
-        kind: &finding.kind,
+        kind: finding.kind,
         state: finding.state,
         label: &finding.label,
         algorithm: &finding.algorithm,
@@ -59,7 +59,7 @@ mod tests {
             id: "f1".into(),
             study_uid: StudyUid::parse("1.2.840.99.1").unwrap(),
             series_uid: SeriesUid::parse("1.2.840.99.2").unwrap(),
-            kind: "calcium".into(),
+            kind: FindingKind::Calcium,
             title: "Coronary calcium".into(),
             state: FindingState::Preliminary,
             label: "candidate calcium, automatic, unreviewed".into(),

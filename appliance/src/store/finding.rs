@@ -5,6 +5,18 @@ use utoipa::ToSchema;
 
 use crate::uid::{SeriesUid, StudyUid};
 
+/// What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    Calcium,
+}
+
+impl FindingKind {
+    /// In the order they are computed: what a patient cannot wait for comes first.
+    pub const ALL: [Self; 1] = [Self::Calcium];
+}
+
 /// How far a finding may be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -121,8 +133,7 @@ pub struct Finding {
     pub study_uid: StudyUid,
     #[schema(value_type = String)]
     pub series_uid: SeriesUid,
-    /// `calcium`.
-    pub kind: String,
+    pub kind: FindingKind,
     pub title: String,
     pub state: FindingState,
     /// How the numbers must be introduced wherever they are shown.

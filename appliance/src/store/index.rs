@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::error::StoreError;
 
 /// Changes when a record changes its shape: an index of another format is set aside and rebuilt.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// sled's own default is 1 GiB; the index of 100,000 instances takes about 100 MB on disk, its hot part far less.
 const CACHE_BYTES: u64 = 64 << 20;
 /// Two seconds in all: sled's threads end within milliseconds.

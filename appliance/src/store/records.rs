@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, FindingState, Shape};
+use super::finding::{Finding, FindingKind, FindingState, Shape};
 use crate::clock::Timestamp;
 use crate::part10::{InstanceFacts, PatientStudy};
 use crate::uid::{SeriesUid, StudyUid};
@@ -84,7 +84,7 @@ impl SeriesRecord {
 pub struct FindingCard {
     pub id: String,
     pub series: SeriesUid,
-    pub kind: String,
+    pub kind: FindingKind,
     pub state: FindingState,
     pub drawn: bool,
     pub created_at: String,
@@ -99,7 +99,7 @@ impl From<&Finding> for FindingCard {
         Self {
             id: finding.id.clone(),
             series: finding.series_uid.clone(),
-            kind: finding.kind.clone(),
+            kind: finding.kind,
             state: finding.state,
             drawn: finding.is_drawn(),
             created_at: finding.created_at.clone(),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::finding::{Algorithm, Finding, FindingState, Scope, Shape};
+use super::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Shape};
 use super::records::Question;
 use super::*;
 use crate::part10::{Header, read_facts};
@@ -62,7 +62,7 @@ fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
         id: id.into(),
         study_uid: study(),
         series_uid: SeriesUid::parse("1.2.3").unwrap(),
-        kind: "calcium".into(),
+        kind: FindingKind::Calcium,
         title: String::new(),
         state,
         label: String::new(),

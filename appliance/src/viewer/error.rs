@@ -77,7 +77,7 @@ impl From<StackError> for ApiError {
     fn from(error: StackError) -> Self {
         match error {
             StackError::Store(error) => error.into(),
-            StackError::Pixels(PixelError::NoSuchFrame { .. }) => Self::not_found("frame"),
+            StackError::Pixels(PixelError::Frame(FrameError::NoSuchFrame { .. })) => Self::not_found("frame"),
             // What cannot be shown is the study's nature, not the box's failure.
             error => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         }

@@ -12,7 +12,7 @@ use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
 use super::shapes::Problem;
-use crate::imaging::{Stack, StackError, read_frames, stack};
+use crate::imaging::{FrameReader, Stack, StackError, stack};
 use crate::store::Store;
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -104,8 +104,8 @@ fn read(
     if known == Some(tag.as_str()) {
         return Ok((tag, None));
     }
-    let mut frames = read_frames(&source.path, &[source.frame], stack.meaning).map_err(StackError::from)?;
-    let values = frames.pop().unwrap_or_default();
+    let values = FrameReader::open(&source.path, stack.meaning).and_then(|reader| reader.frame(source.frame));
+    let values = values.map_err(StackError::from)?;
     Ok((tag, Some(values.iter().flat_map(|value| value.to_le_bytes()).collect())))
 }
 

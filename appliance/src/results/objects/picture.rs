@@ -15,7 +15,7 @@ use embedded_graphics::text::{Baseline, Text};
 
 use super::ObjectError;
 use super::subject::Subject;
-use crate::imaging::{PixelError, edge_letters, read_frames};
+use crate::imaging::{FrameReader, PixelError, edge_letters};
 use crate::store::finding::Lesion;
 
 /// Small images are enlarged by a whole factor until they are at least this wide or high.
@@ -140,8 +140,9 @@ impl DrawTarget for Canvas {
 /// A slice with the lesions that lie on it.
 pub(super) fn slice(subject: &Subject<'_>, slice: u32) -> Result<Canvas, ObjectError> {
     let source = subject.frame(slice).ok_or(ObjectError::NoImages)?;
-    let frames = read_frames(&source.path, &[source.frame], subject.stack.meaning);
-    let frame = frames.map_err(crate::imaging::StackError::from)?.swap_remove(0);
+    let reader = FrameReader::open(&source.path, subject.stack.meaning);
+    let frame = reader.and_then(|reader| reader.frame(source.frame));
+    let frame = frame.map_err(crate::imaging::StackError::from)?;
     let (columns, rows) = (usize::from(subject.stack.columns), usize::from(subject.stack.rows));
     if frame.len() != columns * rows {
         let error = PixelError::Decode("a frame has another size than its header says".into());

@@ -515,8 +515,7 @@ export interface components {
             id: string;
             study_uid: string;
             series_uid: string;
-            /** @description `calcium`. */
-            kind: string;
+            kind: components["schemas"]["FindingKind"];
             title: string;
             state: components["schemas"]["FindingState"];
             /** @description How the numbers must be introduced wherever they are shown. */
@@ -545,6 +544,11 @@ export interface components {
              */
             study_instances: number;
         };
+        /**
+         * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
+         * @enum {string}
+         */
+        FindingKind: "calcium";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}

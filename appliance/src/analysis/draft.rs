@@ -1,0 +1,111 @@
+//! A finding while it is being made: blank, and the ways in which it ends without a number.
+
+use super::{Analysis, AnalysisError, blocking, calcium};
+use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
+use crate::store::records::Question;
+use crate::uid::{SeriesUid, StudyUid};
+
+/// A job that was started this often and never finished took the box down with it: a person must look.
+const ATTEMPTS_MAX: u32 = 2;
+
+impl Analysis {
+    /// A finding with nothing in it yet. Its id depends on what it is about, so a repeated step overwrites itself.
+    pub(super) fn blank(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        kind: FindingKind,
+        instances: u64,
+    ) -> Finding {
+        let words = words(kind);
+        let about = format!("finding {} {} {} {instances}", study.as_str(), series.as_str(), words.job);
+        Finding {
+            id: self.identity.pseudonym(&about),
+            study_uid: study.clone(),
+            series_uid: series.clone(),
+            kind,
+            title: words.title.into(),
+            state: FindingState::Provisional,
+            label: words.label.into(),
+            created_at: self.clock.wall().rfc3339(),
+            algorithm: Algorithm {
+                name: format!("sidelight-{}", words.job),
+                version: env!("CARGO_PKG_VERSION").into(),
+                processor: "none".into(),
+            },
+            scope: Scope::Automatic { rule: words.rule.into() },
+            reason: None,
+            measurements: Vec::new(),
+            category: None,
+            warnings: Vec::new(),
+            lesions: Vec::new(),
+            lesions_truncated: false,
+            reviewer: None,
+            reviewed_at: None,
+            superseded_by: None,
+            superseded_reason: None,
+            ready_because: String::new(),
+            study_instances: instances,
+        }
+    }
+
+    /// A blank for a reader's question.
+    pub(super) fn blank_for(&self, question: &Question, instances: u64) -> Finding {
+        let mut finding = self.blank(&question.study, &question.series, FindingKind::Calcium, instances);
+        finding.id.clone_from(&question.finding_id);
+        finding.label = calcium::DRAWN_LABEL.into();
+        finding.state = FindingState::Preliminary;
+        finding.scope = Scope::Region { shape: question.shape.clone(), reader: question.reader.clone() };
+        finding
+    }
+
+    /// Counts the start of the work on a finding. False, and the finding says why, where it must not start again.
+    pub(super) async fn may_start(&self, finding: &mut Finding) -> Result<bool, AnalysisError> {
+        let (store, job) = (self.store.clone(), finding.id.clone());
+        if blocking(move || store.attempt(&job)).await?? < ATTEMPTS_MAX {
+            return Ok(true);
+        }
+        let reason = "this series took the box down twice; ask for support before running it again";
+        fail(finding, reason.into());
+        Ok(false)
+    }
+
+    /// Names the device the kernels ran on.
+    pub(super) async fn name_processor(&self, finding: &mut Finding) {
+        if let Ok(info) = self.compute.ready().await {
+            let kind = format!("{:?}", info.kind).to_lowercase();
+            finding.algorithm.processor = format!("{kind}: {}", info.name);
+        }
+    }
+}
+
+/// How the findings of a kind introduce themselves.
+struct Words {
+    job: &'static str,
+    title: &'static str,
+    label: &'static str,
+    rule: &'static str,
+}
+
+fn words(kind: FindingKind) -> Words {
+    match kind {
+        FindingKind::Calcium => Words {
+            job: "calcium",
+            title: calcium::TITLE,
+            label: calcium::AUTOMATIC_LABEL,
+            rule: sidelight_kernels::heart::RULE,
+        },
+    }
+}
+
+/// An answer like any other: it ends the work on the series.
+pub(super) fn does_not_apply(finding: &mut Finding, reason: impl Into<String>) {
+    finding.state = FindingState::NotApplicable;
+    finding.reason = Some(reason.into());
+}
+
+pub(super) fn fail(finding: &mut Finding, reason: String) {
+    tracing::error!(reason, "an analysis failed");
+    finding.state = FindingState::Failed;
+    finding.reason = Some(reason);
+}
