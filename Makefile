@@ -14,7 +14,7 @@ NODE := $(SETUP)/node.sh
 STEP := $(SETUP)/step.sh
 export RUST_BACKTRACE ?= 1
 
-.PHONY: help demo test lint bench soak audit web packages-demo packages-test rust-demo rust-test
+.PHONY: help demo test lint bench soak audit web packages-demo packages-test rust-demo rust-test onnxruntime
 
 help:
 	@echo 'make demo               one synthetic patient from scanner to screen; stays up until Ctrl-C'
@@ -23,18 +23,18 @@ help:
 	@echo 'make test               everything: lints, builds, tests with real peers (Debian)'
 	@echo 'make lint               format, clippy, web lints, licences and sources of dependencies'
 	@echo 'make bench              benchmarks (kernels, intake)'
-	@echo 'make soak               the crash scenarios at length'
+	@echo 'make soak               the crash scenarios and inference at length'
 	@echo 'make audit              known vulnerabilities of dependencies; needs the advisory database'
 	@echo 'make web                the reading-station application alone'
 
 # --- the two commands ---------------------------------------------------------------------------------------
 
-demo: packages-demo rust-demo web
+demo: packages-demo rust-demo web onnxruntime
 	@$(STEP) 'build the box' $(CARGO) build --workspace --bins
 	@target/debug/sidelight-demo $(if $(STUDY),--study '$(STUDY)') $(if $(ONCE),--once)
 
 # The order is cheap first. The runner's own summary comes last: nothing may be printed after it.
-test: packages-test rust-test
+test: packages-test rust-test onnxruntime
 	@$(STEP) reset
 	@$(MAKE) lint
 	@$(STEP) 'tests of the reading station' $(NODE) npm --prefix $(WEB) test
@@ -53,6 +53,9 @@ packages-demo packages-test: packages-%:
 rust-demo rust-test: rust-%:
 	@$(SETUP)/rust.sh $*
 
+onnxruntime:
+	@$(STEP) 'ONNX Runtime (what runs networks)' $(SETUP)/onnxruntime.sh
+
 # The web application is built before cargo runs, because build.rs bundles what stands in dist/.
 lint: rust-test web
 	@$(STEP) 'format' $(CARGO) fmt --all --check
@@ -65,8 +68,9 @@ lint: rust-test web
 bench: packages-demo rust-demo
 	$(CARGO) bench --package sidelight-benches
 
-soak: packages-test rust-test web
+soak: packages-test rust-test web onnxruntime
 	$(CARGO) build --workspace --bins
+	SIDELIGHT_SOAK=1 $(CARGO) test --package sidelight-models --test memory -- --nocapture
 	SIDELIGHT_SOAK=1 $(CARGO) test --workspace --test scenarios -- kill --nocapture
 
 audit: rust-demo

@@ -9,6 +9,7 @@ use crate::sources::{self, cargo};
 /// Our packages and the ones of ours that each may name in `[dependencies]` or `[build-dependencies]`.
 const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("sidelight-kernels", &[]),
+    ("sidelight-models", &[]),
     ("sidelight-provisioning", &[]),
     ("sidelight", &["sidelight-kernels", "sidelight-provisioning"]),
     ("sidelight-tests", &["sidelight-kernels"]),
@@ -19,6 +20,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     ("wgpu", &["kernels/src/engine.rs", "kernels/src/engine/", "kernels/src/vulkan.rs"]),
     ("ash", &["kernels/src/vulkan.rs"]),
+    ("ort", &["models/src/onnx.rs"]),
     ("dicom_ul", &["appliance/src/dimse/"]),
     ("sled", &["appliance/src/store/"]),
     ("rumqttc", &["appliance/src/outbox/"]),

