@@ -22,7 +22,7 @@ help:
 	@echo 'make demo ONCE=1        exits after printing, non-zero when the score is wrong'
 	@echo 'make test               everything: lints, builds, tests with real peers (Debian)'
 	@echo 'make lint               format, clippy, web lints, licences and sources of dependencies'
-	@echo 'make bench              benchmarks (kernels, intake)'
+	@echo 'make bench              benchmarks (kernels, intake; benches/gpu.sh for a bare GPU machine)'
 	@echo 'make soak               the crash scenarios and inference at length'
 	@echo 'make audit              known vulnerabilities of dependencies; needs the advisory database'
 	@echo 'make web                the reading-station application alone'
@@ -67,6 +67,7 @@ lint: rust-test web
 
 bench: packages-demo rust-demo
 	$(CARGO) bench --package sidelight-benches
+	$(CARGO) bench --package sidelight-kernels --bench gpu
 
 soak: packages-test rust-test web onnxruntime
 	$(CARGO) build --workspace --bins

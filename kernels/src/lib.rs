@@ -4,6 +4,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod bandwidth;
 pub mod calcium;
 mod cpu;
 #[allow(dead_code, reason = "textures and grids wait for volume rendering")]

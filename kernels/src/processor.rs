@@ -99,7 +99,6 @@ impl Gpu {
     }
 
     /// States an operation's peak; what is kept for other operations goes where that stands in its way.
-    #[allow(dead_code, reason = "perfusion and rendering begin with it")]
     pub(crate) fn reserve(&mut self, operation: &'static str, peak_bytes: u64) -> Result<(), EngineError> {
         if peak_bytes > self.engine.ledger().free_bytes() {
             self.evict();

@@ -137,6 +137,28 @@ impl Region {
         self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// Mean (column, row, slice) of the voxels; `None` when there is none.
+    pub fn middle_voxel(&self) -> Option<[f64; 3]> {
+        let mut sums = [0_u64; 3];
+        let mut count = 0_u64;
+        for slice in 0..self.dimensions.slices {
+            for (index, &word) in (0_u32..).zip(self.slice(slice)) {
+                let (row, first_column) = (index / self.words_per_row, index % self.words_per_row * 32);
+                let mut rest = word;
+                while rest != 0 {
+                    sums[0] += u64::from(first_column + rest.trailing_zeros());
+                    rest &= rest - 1;
+                }
+                let inside = u64::from(word.count_ones());
+                sums[1] += inside * u64::from(row);
+                sums[2] += inside * u64::from(slice);
+                count += inside;
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "no volume has 2^53 voxels in a row")]
+        (count > 0).then(|| sums.map(|sum| sum as f64 / count as f64))
+    }
+
     fn word(&self, column: u32, row: u32, slice: u32) -> usize {
         debug_assert!(
             column < self.dimensions.columns && row < self.dimensions.rows,

@@ -1,6 +1,6 @@
 //! From slice lesions to the score and the list of 3-D lesions.
 
-use super::{Lesion, Run, Score, SliceLesion};
+use super::{Bounds, Lesion, Run, Score, SliceLesion};
 use crate::Geometry;
 
 /// Thickness of the original protocol's slices, which the Agatston sum is scaled to.
@@ -31,6 +31,11 @@ impl Units {
 
     fn volume_mm3(self, pixels: u64) -> f64 {
         exact(pixels) * self.voxel_mm3
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "2^53 would be 2^38 voxels of the highest value")]
+    fn hounsfield_mm3(self, hounsfield_sum: i64) -> f64 {
+        hounsfield_sum as f64 * self.voxel_mm3
     }
 }
 
@@ -64,22 +69,37 @@ fn weighted_pixels(lesion: &SliceLesion) -> u64 {
 
 fn lesion(slices: Vec<SliceLesion>, units: Units) -> Lesion {
     let pixels: u64 = slices.iter().map(|slice| u64::from(slice.pixels)).sum();
+    let hounsfield_sum: i64 = slices.iter().map(|slice| slice.hounsfield_sum).sum();
     // Twice the sums of column, row and slice numbers: the middle of a run may lie between two columns.
     let mut doubled = [0_u64; 3];
+    let mut bounds = Bounds { first: [u32::MAX; 3], last: [0; 3] };
     for slice in &slices {
         for run in &slice.runs {
             let length = u64::from(run.length);
             doubled[0] += length * (2 * u64::from(run.first_column) + length - 1);
             doubled[1] += length * 2 * u64::from(run.row);
             doubled[2] += length * 2 * u64::from(slice.slice);
+            bounds.add([run.first_column, run.row, slice.slice]);
+            bounds.add([run.first_column + run.length - 1, run.row, slice.slice]);
         }
     }
     Lesion {
         agatston: units.agatston(slices.iter().map(weighted_pixels).sum()),
         volume_mm3: units.volume_mm3(pixels),
+        hounsfield_mm3: units.hounsfield_mm3(hounsfield_sum),
         peak_hu: slices.iter().map(|slice| slice.peak_hu).max().expect("a lesion has at least one slice"),
         center_voxel: doubled.map(|sum| exact(sum) / 2.0 / exact(pixels)),
+        bounds,
         slices,
+    }
+}
+
+impl Bounds {
+    fn add(&mut self, voxel: [u32; 3]) {
+        for (axis, at) in voxel.into_iter().enumerate() {
+            self.first[axis] = self.first[axis].min(at);
+            self.last[axis] = self.last[axis].max(at);
+        }
     }
 }
 
@@ -89,18 +109,33 @@ fn touching(scored: &[SliceLesion]) -> Vec<usize> {
     let of_slices: Vec<(u32, Vec<(Run, usize)>)> = runs_by_slice(scored);
     for pair in of_slices.windows(2) {
         let [(below, lower), (above, upper)] = pair else { continue };
-        if below + 1 != *above {
-            continue;
-        }
-        for (run, lesion) in lower {
-            for row in run.row.saturating_sub(1)..=run.row + 1 {
-                for (_, other) in near_runs(upper, row, run) {
-                    union(&mut parents, *lesion, *other);
-                }
-            }
+        if below + 1 == *above {
+            join_slices(&mut parents, lower, upper);
         }
     }
     (0..scored.len()).map(|lesion| find(&mut parents, lesion)).collect()
+}
+
+/// Joins lesions of neighbouring slices whose runs, sorted, overlap or touch by a corner.
+fn join_slices(parents: &mut [usize], lower: &[(Run, usize)], upper: &[(Run, usize)]) {
+    // For the row before, the same and the row after: the first run of `upper` that is not wholly to the left. Runs come
+    // in order, so it only ever moves on.
+    let mut nearest = [0; 3];
+    for (run, lesion) in lower {
+        for (offset, from) in (0..).zip(&mut nearest) {
+            // One more than the row, so that the row before the first is 0.
+            let row_and_one = run.row + offset;
+            let key = |other: &Run| (other.row + 1, other.first_column + other.length);
+            while upper.get(*from).is_some_and(|(other, _)| key(other) < (row_and_one, run.first_column)) {
+                *from += 1;
+            }
+            let end = run.first_column + run.length;
+            let near = |other: &Run| other.row + 1 == row_and_one && other.first_column <= end;
+            for (_, other) in upper[*from..].iter().take_while(|(other, _)| near(other)) {
+                union(parents, *lesion, *other);
+            }
+        }
+    }
 }
 
 /// All runs of each slice with their lesion, row by row.
@@ -117,14 +152,6 @@ fn runs_by_slice(scored: &[SliceLesion]) -> Vec<(u32, Vec<(Run, usize)>)> {
         runs.sort_unstable();
     }
     of_slices
-}
-
-/// The runs of `row` among `sorted` whose columns overlap or neighbour those of `run`.
-fn near_runs<'a>(sorted: &'a [(Run, usize)], row: u32, run: &Run) -> impl Iterator<Item = &'a (Run, usize)> {
-    let (first, end) = (run.first_column, run.first_column + run.length);
-    let from =
-        sorted.partition_point(|(other, _)| (other.row, other.first_column + other.length) < (row, first));
-    sorted[from..].iter().take_while(move |(other, _)| other.row == row && other.first_column <= end)
 }
 
 fn find(parents: &mut [usize], mut lesion: usize) -> usize {

@@ -20,7 +20,12 @@
 //! device, in every slab size and on the twin. Every scored lesion is read again on the host while it is outlined; a
 //! device that disagrees is an error, never a number.
 //!
-//! Not here: mass (needs a calibration), vessels, other tube voltages' tables, percentiles.
+//! - **mass**: a calibration times `sum of HU * voxel volume`; without a calibration there is no mass.
+//!
+//! At another threshold than 130 HU the weights stay where they are: a slice lesion that peaks below 130 HU adds to the
+//! volume and never to the score. Such a score is not Agatston's and its callers say so.
+//!
+//! Not here: which calibration applies, vessels (`heart::vessels`), other tube voltages' tables, percentiles.
 
 mod components;
 pub(crate) mod gpu;
@@ -92,10 +97,29 @@ pub struct Lesion {
     pub agatston: f64,
     pub volume_mm3: f64,
     pub peak_hu: i16,
+    /// Sum of Hounsfield units times the volume of a voxel, what the mass is calibrated from.
+    pub hounsfield_mm3: f64,
     /// Mean (column, row, slice) of the voxels, each counted once.
     pub center_voxel: [f64; 3],
+    pub bounds: Bounds,
     /// Ascending by slice, then by first pixel.
     pub slices: Vec<SliceLesion>,
+}
+
+impl Lesion {
+    /// Mass of calcium hydroxyapatite for a calibration in mg per mm3 and Hounsfield unit, which a phantom insert of known
+    /// density gives: `density / (HU of the insert - HU of water)` (McCollough 2007, Radiology 243:527). Linear, no
+    /// background subtracted, so the mass of a score is the sum of its lesions'.
+    pub fn mass_mg(&self, mg_per_mm3_hu: f64) -> f64 {
+        mg_per_mm3_hu * self.hounsfield_mm3
+    }
+}
+
+/// The smallest box of voxels that holds a lesion: (column, row, slice), both ends inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    pub first: [u32; 3],
+    pub last: [u32; 3],
 }
 
 /// One scored component of one slice.

@@ -16,6 +16,7 @@ mod grid;
 mod lungs;
 mod mask;
 mod thorax;
+pub mod vessels;
 
 use grid::Grid;
 use lungs::Hull;

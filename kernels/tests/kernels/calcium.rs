@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use sidelight_kernels::calcium::{CalciumError, Protocol, Run, Score, category, score};
+use sidelight_kernels::calcium::{Bounds, CalciumError, Protocol, Run, Score, category, score};
 use sidelight_kernels::{Dimensions, Geometry, Processor, Region, Volume, Wish};
 
 use crate::oracle;
@@ -120,6 +120,44 @@ fn a_lesion_lists_its_runs_centre_and_sum() {
     assert_eq!(lesion.slices[0].hounsfield_sum, 4 * 150 + 6 * 250);
     assert_eq!(lesion.center_voxel, [11.5, 4.6, 2.0]);
     assert!(close(lesion.slices[0].area_mm2, 2.0));
+    assert_eq!(lesion.bounds, Bounds { first: [9, 4, 2], last: [14, 5, 2] });
+}
+
+#[test]
+fn the_bounds_of_a_lesion_hold_all_its_slices_and_its_mass_is_the_calibrated_sum() {
+    let score = run(&with_lesions(&[(1, 3, 6, 5, 150), (2, 4, 10, 7, 250), (3, 5, 14, 5, 350)]));
+    let lesion = &score.lesions[0];
+    assert_eq!(lesion.bounds, Bounds { first: [6, 3, 1], last: [18, 5, 3] });
+    let voxel_mm3 = 0.5 * 0.4 * 3.0;
+    let sum = (5.0 * 150.0 + 7.0 * 250.0 + 5.0 * 350.0) * voxel_mm3;
+    assert!(close(lesion.hounsfield_mm3, sum), "{lesion:?}");
+    // 200 mg/cm3 at 250 HU over water.
+    assert!(close(lesion.mass_mg(0.2 / 250.0), sum * 0.2 / 250.0), "{lesion:?}");
+}
+
+#[test]
+fn below_130_the_weights_stay_where_they_are() {
+    let volume = with_lesions(&[(0, 3, 8, 2, 129), (0, 3, 3, 10, 90), (2, 9, 6, 1, 130), (2, 9, 3, 10, 90)]);
+    let at = |threshold_hu| {
+        let protocol = Protocol { threshold_hu, ..Protocol::AGATSTON };
+        let all = everywhere(volume.dimensions());
+        score(&mut twin(), &volume, &all, &protocol, &mut |_| ControlFlow::Continue(())).unwrap()
+    };
+    let low = at(90);
+    assert!(close(low.volume_mm3, 20.0 * 0.6), "both lesions are volume: {low:?}");
+    assert!(close(low.agatston, 2.0), "only the one that peaks at 130 scores, with all its pixels: {low:?}");
+    assert_eq!(low.lesions[1].slices[0].weight, 0);
+    assert_eq!(at(131).lesions.len(), 0);
+    for threshold_hu in (50..=300).step_by(10) {
+        let score = at(threshold_hu);
+        oracle::assert_score(
+            "threshold",
+            &score,
+            &volume,
+            &everywhere(volume.dimensions()),
+            &Protocol { threshold_hu, ..Protocol::AGATSTON },
+        );
+    }
 }
 
 #[test]

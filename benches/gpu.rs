@@ -1,0 +1,182 @@
+//! Everything the box does on a GPU, measured in one go and printed as one table: our figure, the bar, and the same work
+//! by the field's usual tools on the same input in the same run.
+//!
+//! `benches/gpu.sh` runs it on a machine that has a GPU but neither cargo nor a network. Device times are the device's
+//! own timestamps; host times are medians of the whole call. Under `cargo test` it runs once, small, on software Vulkan.
+//!
+//! To add work: one function that returns rows, called in `main`.
+
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
+#![expect(clippy::print_stdout, reason = "its output is a table")]
+
+mod inputs;
+mod peers;
+
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use sidelight_kernels::calcium::{Protocol, Score, score};
+use sidelight_kernels::{DeviceTime, Dimensions, Processor, Region, Volume, Wish, bandwidth};
+
+use crate::inputs::chest;
+use crate::peers::Peer;
+
+/// One line of the table.
+struct Row {
+    work: String,
+    figure: String,
+    bar: &'static str,
+    peer: String,
+}
+
+/// What the measurements share.
+struct Bench {
+    gpu: Processor,
+    twin: Processor,
+    copy_bytes_per_s: f64,
+    /// Full sizes and many repetitions, or small ones and one.
+    measured: bool,
+}
+
+fn main() {
+    let measured = std::env::args().any(|argument| argument == "--bench")
+        && !std::env::args().any(|argument| argument == "--test");
+    let open = |wish| Processor::open(wish).unwrap_or_else(|error| panic!("{error}"));
+    let mut bench = Bench { gpu: open(Wish::Gpu), twin: open(Wish::Twin), copy_bytes_per_s: 0.0, measured };
+    let copy = bandwidth::copy_bytes_per_s(&mut bench.gpu).expect("the copy fits");
+    bench.copy_bytes_per_s = copy.unwrap_or(f64::NAN);
+
+    println!("device: {}; {}", bench.gpu.name(), bench.gpu.reason());
+    println!("twin: {}", bench.twin.name());
+    println!("device copy, read + written: {:.0} GB/s\n", bench.copy_bytes_per_s / 1e9);
+    let rows = calcium(&mut bench);
+    println!("| work | here | bar | peer |\n|---|---|---|---|");
+    for Row { work, figure, bar, peer } in rows {
+        println!("| {work} | {figure} | {bar} | {peer} |");
+    }
+}
+
+impl Bench {
+    fn repetitions(&self) -> usize {
+        if self.measured { 15 } else { 1 }
+    }
+
+    /// Bytes over time, and how much of the copy's rate that is.
+    #[expect(clippy::cast_precision_loss, reason = "a rate to print")]
+    fn rate(&self, bytes: usize, time: Duration) -> String {
+        let rate = bytes as f64 / time.as_secs_f64();
+        format!("{:.0} GB/s, {:.0} % of copying", rate / 1e9, rate / self.copy_bytes_per_s * 100.0)
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    let done = work();
+    (done, start.elapsed())
+}
+
+fn milliseconds(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1e3)
+}
+
+fn scored(processor: &mut Processor, volume: &Volume, region: &Region, threshold_hu: i16) -> Score {
+    let protocol = Protocol { threshold_hu, ..Protocol::AGATSTON };
+    score(processor, volume, region, &protocol, &mut |_| ControlFlow::Continue(()))
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn calcium(bench: &mut Bench) -> Vec<Row> {
+    let slices: &[u32] = if bench.measured { &[48, 512] } else { &[16] };
+    let columns = if bench.measured { 512 } else { 128 };
+    let sizes = slices.iter().map(|&slices| Dimensions { columns, rows: columns, slices });
+    sizes.flat_map(|dimensions| calcium_of_size(bench, dimensions)).collect()
+}
+
+fn calcium_of_size(bench: &mut Bench, dimensions: Dimensions) -> Vec<Row> {
+    let size = format!("{}x{}x{}", dimensions.columns, dimensions.rows, dimensions.slices);
+    let full = dimensions.slices == 512;
+    let volume = chest(dimensions);
+    let region = Region::from_fn(dimensions, |_, _, _| true);
+    let bytes = size_of_val(volume.hounsfield());
+
+    let with_upload = calcium_with_upload(bench, &volume, &region);
+    let (resident, device) = calcium_resident(bench, &volume, &region, 130);
+    let from_gpu = scored(&mut bench.gpu, &volume, &region, 130);
+    let peak_bytes = bench.gpu.device_memory().map_or(0, |memory| memory.peak_bytes);
+    let twin = median(
+        (0..bench.repetitions().min(5))
+            .map(|_| timed(|| assert_eq!(scored(&mut bench.twin, &volume, &region, 130), from_gpu)).1)
+            .collect(),
+    );
+    let cupy = peers::calcium(Peer::Cupy, &volume, bench.measured, from_gpu.agatston);
+    let cc3d = peers::calcium(Peer::Cc3d, &volume, bench.measured, from_gpu.agatston);
+
+    let row = |what: &str, figure: String, bar, peer: String| {
+        let (work, bar) = (format!("calcium/{size} {what}"), if full { bar } else { "-" });
+        Row { work, figure, bar, peer }
+    };
+    let mut rows = vec![
+        row(
+            "resident, device time",
+            format!("{} ({})", milliseconds(device.total), bench.rate(bytes, device.total)),
+            "1 ms",
+            cupy.figure("compute_ms"),
+        ),
+        row("resident, host, lesions outlined", milliseconds(resident), "2 ms", cupy.figure("compute_ms")),
+        row(
+            "upload alone",
+            milliseconds(with_upload.saturating_sub(resident)),
+            "-",
+            cupy.figure("upload_ms"),
+        ),
+        row("upload and score", milliseconds(with_upload), "15 ms", cupy.figure("total_ms")),
+        row("twin", milliseconds(twin), "a third of its peer", cc3d.figure("compute_ms")),
+        row("peak device memory", format!("{} MiB", peak_bytes >> 20), "2048 MiB", String::from("-")),
+    ];
+    rows.extend(device.by_label.iter().map(|(kernel, time)| {
+        row(&format!("device time of {kernel}"), milliseconds(*time), "-", String::from("-"))
+    }));
+    for threshold_hu in [50, 90, 200, 300] {
+        let (resident, device) = calcium_resident(bench, &volume, &region, threshold_hu);
+        let figure = format!("{} host, {} device", milliseconds(resident), milliseconds(device.total));
+        rows.push(row(&format!("resident at {threshold_hu} HU"), figure, "-", String::from("-")));
+    }
+    rows
+}
+
+/// A volume the device has not seen, each time.
+fn calcium_with_upload(bench: &mut Bench, volume: &Volume, region: &Region) -> Duration {
+    let mut times = Vec::new();
+    for _ in 0..bench.repetitions().min(7) + 1 {
+        let unseen = Volume::new(volume.dimensions(), *volume.geometry(), volume.hounsfield().to_vec())
+            .expect("it was one before");
+        times.push(timed(|| scored(&mut bench.gpu, &unseen, region, 130)).1);
+    }
+    // The first makes the buffers.
+    median(times.split_off(1))
+}
+
+/// Host and device time of a volume that is there already.
+fn calcium_resident(
+    bench: &mut Bench,
+    volume: &Volume,
+    region: &Region,
+    threshold_hu: i16,
+) -> (Duration, DeviceTime) {
+    scored(&mut bench.gpu, volume, region, threshold_hu);
+    bench.gpu.take_device_time();
+    let mut host = Vec::new();
+    let mut device: Vec<DeviceTime> = Vec::new();
+    for _ in 0..bench.repetitions() {
+        host.push(timed(|| scored(&mut bench.gpu, volume, region, threshold_hu)).1);
+        device.extend(bench.gpu.take_device_time());
+    }
+    device.sort_unstable_by_key(|time| time.total);
+    let middle = device.len() / 2;
+    (median(host), device.into_iter().nth(middle).unwrap_or_default())
+}
