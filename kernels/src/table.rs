@@ -36,6 +36,9 @@ pub(crate) const ENTRY_POINT: &str = "main";
 /// The workgroup of kernels that walk along one line. 64 fills the widest subgroup there is.
 pub(crate) const LINE: [u32; 3] = [64, 1, 1];
 
+/// The workgroup of kernels that add up within it, so that fewer add to one place in memory.
+const LONG_LINE: [u32; 3] = [256, 1, 1];
+
 use Access::{Read, ReadWrite, Uniform};
 
 /// The kernel's own file behind one that it shares.
@@ -48,7 +51,7 @@ macro_rules! wgsl {
 pub(crate) const CALCIUM_MASK: Kernel = Kernel {
     name: "calcium_mask",
     wgsl: wgsl!("calcium.wgsl", "calcium_mask.wgsl"),
-    workgroup: LINE,
+    workgroup: LONG_LINE,
     bindings: &[
         ("turn", Uniform),
         ("hounsfield", Read),
@@ -69,14 +72,14 @@ pub(crate) const CALCIUM_MERGE: Kernel = Kernel {
         ("mask", Read),
         ("first_nodes", Read),
         ("parents", ReadWrite),
-        ("counts", ReadWrite),
+        ("counts", Read),
     ],
 };
 
 pub(crate) const CALCIUM_FLATTEN: Kernel = Kernel {
     name: "calcium_flatten",
     wgsl: wgsl!("calcium.wgsl", "calcium_flatten.wgsl"),
-    workgroup: LINE,
+    workgroup: LONG_LINE,
     bindings: &[
         ("turn", Uniform),
         ("mask", Read),
@@ -98,7 +101,7 @@ pub(crate) const CALCIUM_MEASURE: Kernel = Kernel {
         ("first_nodes", Read),
         ("parents", Read),
         ("records", ReadWrite),
-        ("counts", ReadWrite),
+        ("counts", Read),
     ],
 };
 

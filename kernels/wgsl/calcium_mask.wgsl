@@ -1,6 +1,13 @@
 
-// One bit a pixel: inside the region and at or over the threshold. A workgroup makes 64 words: neighbouring
+// One bit a pixel: inside the region and at or over the threshold. A workgroup makes 256 words: neighbouring
 // invocations read neighbouring voxels, eight each, four times. Every piece becomes a tree of its own.
+
+struct NodeCounts {
+    nodes: atomic<u32>,
+    records: u32,
+    lesions: u32,
+    fragments: u32,
+}
 
 @group(0) @binding(0) var<uniform> turn: Turn;
 // Eight voxels, the earlier in the lower halves.
@@ -9,10 +16,10 @@
 @group(0) @binding(3) var<storage, read_write> mask: array<u32>;
 @group(0) @binding(4) var<storage, read_write> first_nodes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> parents: array<u32>;
-@group(0) @binding(6) var<storage, read_write> counts: Counts;
+@group(0) @binding(6) var<storage, read_write> counts: NodeCounts;
 
-var<workgroup> inside: array<u32, 64>;
-var<workgroup> bytes: array<u32, 256>;
+var<workgroup> inside: array<u32, 256>;
+var<workgroup> bytes: array<u32, 1024>;
 var<workgroup> group_nodes: atomic<u32>;
 var<workgroup> group_first: u32;
 
@@ -26,13 +33,13 @@ fn eight_over(voxels: vec4<u32>) -> u32 {
     return pair_over(voxels.x) | pair_over(voxels.y) << 2u | pair_over(voxels.z) << 4u | pair_over(voxels.w) << 6u;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(
     @builtin(local_invocation_index) lane: u32,
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let group_word = (group.y * groups.x + group.x) * 64u;
+    let group_word = (group.y * groups.x + group.x) * 256u;
     let word = group_word + lane;
     var here = 0u;
     if word < turn.words {
@@ -40,13 +47,21 @@ fn main(
     }
     inside[lane] = here;
     workgroupBarrier();
-    for (var part = lane; part < 256u; part += 64u) {
-        var byte = 0u;
-        if inside[part / 4u] != 0u {
-            byte = eight_over(hounsfield[(turn.first_word + group_word) * 4u + part]);
-        }
-        bytes[part] = byte;
-    }
+    let none = vec4<u32>(0u);
+    // All four are asked for before the first is looked at.
+    let first_part = (turn.first_word + group_word) * 4u;
+    var a = none;
+    var b = none;
+    var c = none;
+    var d = none;
+    if inside[lane / 4u] != 0u { a = hounsfield[first_part + lane]; }
+    if inside[lane / 4u + 64u] != 0u { b = hounsfield[first_part + lane + 256u]; }
+    if inside[lane / 4u + 128u] != 0u { c = hounsfield[first_part + lane + 512u]; }
+    if inside[lane / 4u + 192u] != 0u { d = hounsfield[first_part + lane + 768u]; }
+    bytes[lane] = eight_over(a);
+    bytes[lane + 256u] = eight_over(b);
+    bytes[lane + 512u] = eight_over(c);
+    bytes[lane + 768u] = eight_over(d);
     workgroupBarrier();
     let first_byte = lane * 4u;
     let over = bytes[first_byte] | bytes[first_byte + 1u] << 8u | bytes[first_byte + 2u] << 16u

@@ -17,7 +17,7 @@ struct Sums {
 @group(0) @binding(3) var<storage, read> first_nodes: array<u32>;
 @group(0) @binding(4) var<storage, read> parents: array<u32>;
 @group(0) @binding(5) var<storage, read_write> records: array<Sums>;
-@group(0) @binding(6) var<storage, read_write> counts: Counts;
+@group(0) @binding(6) var<storage, read> counts: Counts;
 
 fn hounsfield_at(voxel: u32) -> i32 {
     return extractBits(bitcast<i32>(hounsfield[voxel >> 1u]), (voxel & 1u) * 16u, 16u);
@@ -54,8 +54,7 @@ fn add(record: u32, word: u32, piece: u32) {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let word = id.y * groups.x * 64u + id.x;
-    let fits = atomicLoad(&counts.nodes) <= turn.node_capacity
-        && atomicLoad(&counts.records) <= turn.record_capacity;
+    let fits = counts.nodes <= turn.node_capacity && counts.records <= turn.record_capacity;
     if word >= turn.words || !fits {
         return;
     }

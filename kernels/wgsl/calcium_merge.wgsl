@@ -9,7 +9,7 @@
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
 @group(0) @binding(2) var<storage, read> first_nodes: array<u32>;
 @group(0) @binding(3) var<storage, read_write> parents: array<atomic<u32>>;
-@group(0) @binding(4) var<storage, read_write> counts: Counts;
+@group(0) @binding(4) var<storage, read> counts: Counts;
 
 fn find(node: u32) -> u32 {
     var at = node;
@@ -66,7 +66,7 @@ fn join_above(node: u32, word: u32, piece: u32, in_row: u32) {
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let word = id.y * groups.x * 64u + id.x;
-    if word >= turn.words || atomicLoad(&counts.nodes) > turn.node_capacity {
+    if word >= turn.words || counts.nodes > turn.node_capacity {
         return;
     }
     var rest = mask[word];

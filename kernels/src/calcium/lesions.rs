@@ -1,5 +1,7 @@
 //! From slice lesions to the score and the list of 3-D lesions.
 
+use rayon::prelude::*;
+
 use super::{Bounds, Lesion, Run, Score, SliceLesion};
 use crate::Geometry;
 
@@ -57,7 +59,7 @@ pub(super) fn group(scored: Vec<SliceLesion>, units: Units, fragments: u32) -> S
         slices[group].push(lesion);
     }
     slices.retain(|slices| !slices.is_empty());
-    let mut lesions: Vec<Lesion> = slices.into_iter().map(|slices| lesion(slices, units)).collect();
+    let mut lesions: Vec<Lesion> = slices.into_par_iter().map(|slices| lesion(slices, units)).collect();
     // Stable: equals stay in the order of their first pixel.
     lesions.sort_by(|a, b| b.agatston.total_cmp(&a.agatston));
     Score { agatston, volume_mm3, lesions, fragments }
@@ -105,53 +107,66 @@ impl Bounds {
 
 /// For each slice lesion the index of the first one of its group.
 fn touching(scored: &[SliceLesion]) -> Vec<usize> {
+    let of_slices = runs_by_slice(scored);
+    let pairs: Vec<Vec<(usize, usize)>> = of_slices.par_windows(2).map(touching_pairs).collect();
     let mut parents: Vec<usize> = (0..scored.len()).collect();
-    let of_slices: Vec<(u32, Vec<(Run, usize)>)> = runs_by_slice(scored);
-    for pair in of_slices.windows(2) {
-        let [(below, lower), (above, upper)] = pair else { continue };
-        if below + 1 == *above {
-            join_slices(&mut parents, lower, upper);
-        }
+    for (lower, upper) in pairs.into_iter().flatten() {
+        union(&mut parents, lower, upper);
     }
     (0..scored.len()).map(|lesion| find(&mut parents, lesion)).collect()
 }
 
-/// Joins lesions of neighbouring slices whose runs, sorted, overlap or touch by a corner.
-fn join_slices(parents: &mut [usize], lower: &[(Run, usize)], upper: &[(Run, usize)]) {
-    // For the row before, the same and the row after: the first run of `upper` that is not wholly to the left. Runs come
-    // in order, so it only ever moves on.
+/// All runs of a slice, each with its lesion, row by row.
+struct SliceRuns {
+    slice: u32,
+    runs: Vec<(Run, usize)>,
+}
+
+fn runs_by_slice(scored: &[SliceLesion]) -> Vec<SliceRuns> {
+    let mut first = 0;
+    let mut chunks = Vec::new();
+    for of_slice in scored.chunk_by(|a, b| a.slice == b.slice) {
+        chunks.push((first, of_slice));
+        first += of_slice.len();
+    }
+    let sorted = |(first, of_slice): (usize, &[SliceLesion])| {
+        let numbered = (first..).zip(of_slice);
+        let mut runs: Vec<(Run, usize)> =
+            numbered.flat_map(|(lesion, scored)| scored.runs.iter().map(move |&run| (run, lesion))).collect();
+        runs.sort_unstable();
+        SliceRuns { slice: of_slice[0].slice, runs }
+    };
+    chunks.into_par_iter().map(sorted).collect()
+}
+
+/// Lesions of two neighbouring slices whose runs overlap or touch by a corner.
+fn touching_pairs(slices: &[SliceRuns]) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let [lower, upper] = slices else { return pairs };
+    if lower.slice + 1 != upper.slice {
+        return pairs;
+    }
+    // For the row before, the same and the row after: the first run above that is not wholly to the left. Runs come in
+    // order, so it only ever moves on.
     let mut nearest = [0; 3];
-    for (run, lesion) in lower {
+    for (run, lesion) in &lower.runs {
         for (offset, from) in (0..).zip(&mut nearest) {
             // One more than the row, so that the row before the first is 0.
             let row_and_one = run.row + offset;
-            let key = |other: &Run| (other.row + 1, other.first_column + other.length);
-            while upper.get(*from).is_some_and(|(other, _)| key(other) < (row_and_one, run.first_column)) {
+            let before = |other: &Run| {
+                (other.row + 1, other.first_column + other.length) < (row_and_one, run.first_column)
+            };
+            while upper.runs.get(*from).is_some_and(|(other, _)| before(other)) {
                 *from += 1;
             }
             let end = run.first_column + run.length;
             let near = |other: &Run| other.row + 1 == row_and_one && other.first_column <= end;
-            for (_, other) in upper[*from..].iter().take_while(|(other, _)| near(other)) {
-                union(parents, *lesion, *other);
-            }
+            let touched = upper.runs[*from..].iter().take_while(|(other, _)| near(other));
+            pairs.extend(touched.map(|(_, other)| (*lesion, *other)));
         }
     }
-}
-
-/// All runs of each slice with their lesion, row by row.
-fn runs_by_slice(scored: &[SliceLesion]) -> Vec<(u32, Vec<(Run, usize)>)> {
-    let mut of_slices: Vec<(u32, Vec<(Run, usize)>)> = Vec::new();
-    for (index, lesion) in scored.iter().enumerate() {
-        if of_slices.last().is_none_or(|(slice, _)| *slice != lesion.slice) {
-            of_slices.push((lesion.slice, Vec::new()));
-        }
-        let (_, runs) = of_slices.last_mut().expect("one was pushed if there was none");
-        runs.extend(lesion.runs.iter().map(|&run| (run, index)));
-    }
-    for (_, runs) in &mut of_slices {
-        runs.sort_unstable();
-    }
-    of_slices
+    pairs.dedup();
+    pairs
 }
 
 fn find(parents: &mut [usize], mut lesion: usize) -> usize {

@@ -27,7 +27,7 @@ pub(super) fn outline(
         });
         lesions.collect::<Result<Vec<_>, _>>()
     });
-    Ok(outlined.collect::<Result<Vec<_>, _>>()?.concat())
+    Ok(outlined.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
 fn slice_lesion(component: &Component, protocol: &Protocol, units: Units, runs: Vec<Run>) -> SliceLesion {

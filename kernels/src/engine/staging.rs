@@ -1,18 +1,21 @@
-//! The way onto the device: two mapped buffers, one being filled by every core while the device copies the other.
+//! The way onto the device: a ring of staging memory, one slot being filled by every core while the device fetches the
+//! others.
 //!
-//! Measured on an H200, 256 MiB: wgpu's own `write_buffer` 58 ms, one thread into mapped memory 25 ms, the device's
-//! copy 0.8 ms. So filling is what costs; the ring is kept and used again because new memory must be zeroed first.
-
-use std::sync::{Arc, OnceLock};
+//! Measured for 256 MiB: wgpu's own `write_buffer` 58 ms (H200), one thread into wgpu's mapped memory 25 ms (H200),
+//! sixteen threads 20 ms (H100), because that memory is the device's own; so ours is the processor's
+//! ([`HostMemory`]). The ring is kept and used again because new memory must be zeroed first.
 
 use rayon::prelude::*;
 
 use super::ledger::{Charge, Ledger};
 use super::memory::Buffer;
 use super::{EngineError, PATIENCE};
+use crate::vulkan::HostMemory;
 
-/// Large enough that a turn of the ring costs little beside its filling, small beside the 2 GiB of an operation.
-const SLOT_BYTES: u64 = 32 << 20;
+/// Large enough that a submission costs little beside its copy, small enough that the first and the last, which overlap
+/// with nothing, do not count.
+const SLOT_BYTES: usize = 16 << 20;
+const SLOTS: usize = 4;
 
 /// One task of the filling: what a core copies in about 10 microseconds.
 const PIECE_BYTES: usize = 128 << 10;
@@ -74,24 +77,20 @@ impl<'a> Rows<'a> {
     }
 
     /// Writes them, by every core.
-    fn write(&self, mut to: wgpu::WriteOnly<'_, [u8]>) {
-        let (pieces, rest) = to.slice(..).into_chunks::<PIECE_BYTES>();
-        let pieces: Vec<_> = pieces.into_iter().collect();
-        let behind = pieces.len() * PIECE_BYTES;
-        pieces.into_par_iter().enumerate().for_each(|(index, piece)| {
-            self.write_piece(index * PIECE_BYTES, wgpu::WriteOnly::<[u8]>::from(piece));
-        });
-        self.write_piece(behind, rest);
+    fn write(&self, to: &mut [u8]) {
+        to.par_chunks_mut(PIECE_BYTES)
+            .enumerate()
+            .for_each(|(index, piece)| self.write_piece(index * PIECE_BYTES, piece));
     }
 
     /// What belongs at `from..` of the padded rows.
-    fn write_piece(&self, from: usize, mut to: wgpu::WriteOnly<'_, [u8]>) {
+    fn write_piece(&self, from: usize, to: &mut [u8]) {
         let mut at = 0;
         while at < to.len() {
             let (row, within) = ((from + at) / self.padded_row, (from + at) % self.padded_row);
             let source = self.bytes.get(row * self.row + within..).unwrap_or_default();
             let length = self.row.saturating_sub(within).min(source.len()).min(to.len() - at);
-            to.slice(at..at + length).copy_from_slice(&source[..length]);
+            to[at..at + length].copy_from_slice(&source[..length]);
             at += self.padded_row - within;
         }
     }
@@ -99,15 +98,13 @@ impl<'a> Rows<'a> {
 
 #[derive(Debug)]
 struct Slot {
-    raw: wgpu::Buffer,
-    /// Set when the device has done with it and it is mapped again.
-    mapped: Arc<OnceLock<Result<(), wgpu::BufferAsyncError>>>,
-    /// What it waits for.
+    memory: HostMemory,
+    /// The copy that still reads it.
     submission: Option<wgpu::SubmissionIndex>,
     _charge: Charge,
 }
 
-/// Two slots, made at the first upload that needs them.
+/// The slots, each made at the first upload that needs it.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
     slots: Vec<Slot>,
@@ -116,7 +113,7 @@ pub(super) struct Ring {
 
 impl Ring {
     /// What the ring takes when it is complete.
-    pub(super) const BYTES: u64 = 2 * SLOT_BYTES;
+    pub(super) const BYTES: u64 = (SLOTS * SLOT_BYTES) as u64;
 
     /// The copies are submitted when this returns; what is submitted later comes after them.
     pub(super) fn upload(
@@ -127,21 +124,25 @@ impl Ring {
         (buffer, mut offset): (&Buffer, u64),
         rows: Rows<'_>,
     ) -> Result<(), EngineError> {
-        let slot_bytes = usize::try_from(SLOT_BYTES).expect("a slot fits into memory");
-        let rows_of_slot = slot_bytes / rows.padded_row;
+        let rows_of_slot = SLOT_BYTES / rows.padded_row;
         if rows_of_slot == 0 {
             let (buffer, bytes) = (buffer.label(), rows.padded_row as u64);
-            return Err(EngineError::TooLarge { buffer, bytes, limit_bytes: SLOT_BYTES });
+            return Err(EngineError::TooLarge { buffer, bytes, limit_bytes: SLOT_BYTES as u64 });
         }
         let (mut turn, mut rest) = rows.split(rows_of_slot);
         while !turn.bytes.is_empty() {
-            let bytes = turn.device_bytes();
             let slot = self.slot(device, ledger)?;
-            slot.fill(device, bytes, &turn)?;
+            if let Some(submission) = slot.submission.take() {
+                let wait =
+                    wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
+                device.poll(wait).map_err(|_| EngineError::Hung)?;
+            }
+            let bytes = turn.device_bytes();
+            let in_memory = usize::try_from(bytes).expect("a turn fits into its slot");
+            turn.write(&mut slot.memory.bytes_mut()[..in_memory]);
             let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(&slot.raw, 0, buffer.raw(), offset, bytes);
+            encoder.copy_buffer_to_buffer(slot.memory.buffer(), 0, buffer.raw(), offset, bytes);
             slot.submission = Some(queue.submit([encoder.finish()]));
-            slot.map();
             offset += bytes;
             (turn, rest) = rest.split(rows_of_slot);
         }
@@ -150,48 +151,12 @@ impl Ring {
 
     fn slot(&mut self, device: &wgpu::Device, ledger: &Ledger) -> Result<&mut Slot, EngineError> {
         let index = self.next;
-        self.next = (index + 1) % 2;
+        self.next = (index + 1) % SLOTS;
         if self.slots.len() == index {
-            self.slots.push(Slot {
-                _charge: ledger.charge("staging", SLOT_BYTES)?,
-                raw: device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("staging"),
-                    size: SLOT_BYTES,
-                    usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
-                    mapped_at_creation: true,
-                }),
-                mapped: Arc::new(OnceLock::from(Ok(()))),
-                submission: None,
-            });
+            let charge = ledger.charge("staging", SLOT_BYTES as u64)?;
+            let memory = HostMemory::new(device, SLOT_BYTES).ok_or(EngineError::OutOfMemory)?;
+            self.slots.push(Slot { memory, submission: None, _charge: charge });
         }
         Ok(&mut self.slots[index])
-    }
-}
-
-impl Slot {
-    /// Waits for the device to be done with the last contents, and writes new ones.
-    fn fill(&mut self, device: &wgpu::Device, bytes: u64, rows: &Rows<'_>) -> Result<(), EngineError> {
-        if let Some(submission) = self.submission.take() {
-            let wait = wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) };
-            device.poll(wait).map_err(|_| EngineError::Hung)?;
-        }
-        if !matches!(self.mapped.get(), Some(Ok(()))) {
-            return Err(EngineError::Refused("the staging memory could not be mapped".to_owned()));
-        }
-        let refused = |error: wgpu::MapRangeError| EngineError::Refused(error.to_string());
-        let mut view = self.raw.get_mapped_range_mut(..bytes).map_err(refused)?;
-        rows.write(view.slice(..));
-        drop(view);
-        self.raw.unmap();
-        Ok(())
-    }
-
-    fn map(&mut self) {
-        self.mapped = Arc::new(OnceLock::new());
-        let answer = Arc::clone(&self.mapped);
-        self.raw.map_async(wgpu::MapMode::Write, .., move |result| {
-            // The only one who sets it.
-            let _ = answer.set(result);
-        });
     }
 }

@@ -130,7 +130,7 @@ macro_rules! layout {
 
 #[test]
 fn every_structure_has_the_same_layout_on_both_sides() {
-    let layouts: [Layout; 4] = [
+    let layouts: [Layout; 7] = [
         layout!(
             "Turn",
             TurnUniform,
@@ -145,6 +145,9 @@ fn every_structure_has_the_same_layout_on_both_sides() {
             lesion_capacity
         ),
         layout!("Counts", Counts, nodes, records, lesions, fragments),
+        layout!("NodeCounts", Counts, nodes, records, lesions, fragments),
+        layout!("RecordCounts", Counts, nodes, records, lesions, fragments),
+        layout!("LesionCounts", Counts, nodes, records, lesions, fragments),
         layout!("Record", Record, first, pixels, peak_over, low_sum, high_sum),
         layout!("Sums", Record, first, pixels, peak_over, low_sum, high_sum),
     ];

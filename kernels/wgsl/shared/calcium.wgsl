@@ -15,12 +15,13 @@ struct Turn {
     lesion_capacity: u32,
 }
 
-// How much there was. More than there is room for: later kernels do nothing and the host takes smaller turns.
+// How much there was. More than there is room for: later kernels do nothing and the host takes smaller turns. Each kernel
+// has what it adds to as atomic and reads the rest plainly: an atomic read by every invocation is a queue of them all.
 struct Counts {
-    nodes: atomic<u32>,
-    records: atomic<u32>,
-    lesions: atomic<u32>,
-    fragments: atomic<u32>,
+    nodes: u32,
+    records: u32,
+    lesions: u32,
+    fragments: u32,
 }
 
 // One connected component of one slice. Values are counted from the threshold, so none is negative.
