@@ -11,6 +11,7 @@ mod cpu;
 mod engine;
 pub mod heart;
 mod identity;
+pub mod perfusion;
 mod probe;
 mod processor;
 pub mod region;

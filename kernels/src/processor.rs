@@ -224,6 +224,19 @@ impl Processor {
         }
     }
 
+    /// Work for the CPU, on the twin's own threads where there are any.
+    pub(crate) fn on_cpu<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match &self.place {
+            Owned::Gpu(_) => work(),
+            Owned::Twin(pool) => pool.install(work),
+        }
+    }
+
+    /// Voxels of a turn where a test has set them.
+    pub(crate) fn turn_voxels(&self) -> Option<usize> {
+        self.turn_voxels
+    }
+
     /// Runs a job. One that met a lost or hung device is begun again, first on a freshly opened device, then on the twin.
     pub(crate) fn recovering<T, E>(
         &mut self,

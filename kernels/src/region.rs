@@ -132,6 +132,31 @@ impl Region {
         self.words[self.word(column, row, slice)] & (1 << (column % 32)) != 0
     }
 
+    /// The columns of a row that are inside, ascending.
+    pub fn columns(&self, row: u32, slice: u32) -> impl Iterator<Item = u32> {
+        let first = self.word(0, row, slice);
+        let words = (0..).zip(&self.words[first..first + self.words_per_row as usize]);
+        words.flat_map(|(index, &word)| {
+            let mut left = word;
+            std::iter::from_fn(move || {
+                let bit = left.trailing_zeros();
+                left &= left.wrapping_sub(1);
+                (bit < 32).then_some(index * 32 + bit)
+            })
+        })
+    }
+
+    /// Every voxel inside with its index in a volume, in the order of the volume.
+    pub fn voxels(&self) -> impl Iterator<Item = (usize, [u32; 3])> {
+        let Dimensions { columns, rows, slices } = self.dimensions;
+        (0..slices).flat_map(move |slice| {
+            (0..rows).flat_map(move |row| {
+                let first = (slice as usize * rows as usize + row as usize) * columns as usize;
+                self.columns(row, slice).map(move |column| (first + column as usize, [column, row, slice]))
+            })
+        })
+    }
+
     /// How many voxels are inside.
     pub fn count(&self) -> usize {
         self.words.iter().map(|word| word.count_ones() as usize).sum()

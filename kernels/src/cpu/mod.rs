@@ -3,3 +3,4 @@
 //! A twin promises the same integers as its kernels, not the same steps.
 
 pub(crate) mod calcium;
+pub(crate) mod perfusion;

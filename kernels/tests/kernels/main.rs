@@ -7,5 +7,6 @@
 mod calcium;
 mod gpu;
 mod oracle;
+mod perfusion;
 mod region;
 mod volumes;
