@@ -4,7 +4,8 @@
 //! `benches/gpu.sh` runs it on a machine that has a GPU but neither cargo nor a network. Device times are the device's
 //! own timestamps; host times are medians of the whole call. Under `cargo test` it runs once, small, on software Vulkan.
 //!
-//! To add work: one function that returns rows, called in `main`.
+//! To add work: one function that returns rows, and its name in [`WORK`]. A word on the command line measures only the work
+//! whose name holds it.
 
 #![expect(clippy::disallowed_methods, reason = "it measures time")]
 #![expect(clippy::print_stdout, reason = "its output is a table")]
@@ -38,6 +39,11 @@ struct Bench {
     measured: bool,
 }
 
+type Work = fn(&mut Bench) -> Vec<Row>;
+
+/// Everything that is measured.
+const WORK: [(&str, Work); 2] = [("calcium on the GPU", calcium_gpu), ("calcium on the twin", calcium_twin)];
+
 fn main() {
     let measured = std::env::args().any(|argument| argument == "--bench")
         && !std::env::args().any(|argument| argument == "--test");
@@ -49,10 +55,14 @@ fn main() {
     println!("device: {}; {}", bench.gpu.name(), bench.gpu.reason());
     println!("twin: {}", bench.twin.name());
     println!("device copy, read + written: {:.0} GB/s\n", bench.copy_bytes_per_s / 1e9);
-    let rows = calcium(&mut bench);
     println!("| work | here | bar | peer |\n|---|---|---|---|");
-    for Row { work, figure, bar, peer } in rows {
-        println!("| {work} | {figure} | {bar} | {peer} |");
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    for (name, work) in WORK {
+        if wanted.is_empty() || wanted.iter().any(|word| name.contains(word)) {
+            for Row { work, figure, bar, peer } in work(&mut bench) {
+                println!("| {work} | {figure} | {bar} | {peer} |");
+            }
+        }
     }
 }
 
@@ -90,15 +100,40 @@ fn scored(processor: &mut Processor, volume: &Volume, region: &Region, threshold
         .unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn calcium(bench: &mut Bench) -> Vec<Row> {
-    let slices: &[u32] = if bench.measured { &[48, 512] } else { &[16] };
-    let columns = if bench.measured { 512 } else { 128 };
-    let sizes = slices.iter().map(|&slices| Dimensions { columns, rows: columns, slices });
-    sizes.flat_map(|dimensions| calcium_of_size(bench, dimensions)).collect()
+/// A calcium scan, and the volume that the bars are about.
+fn calcium_sizes(bench: &Bench) -> Vec<Dimensions> {
+    let (columns, slices): (u32, &[u32]) = if bench.measured { (512, &[48, 512]) } else { (128, &[16]) };
+    slices.iter().map(|&slices| Dimensions { columns, rows: columns, slices }).collect()
+}
+
+fn size(dimensions: Dimensions) -> String {
+    format!("{}x{}x{}", dimensions.columns, dimensions.rows, dimensions.slices)
+}
+
+fn calcium_twin(bench: &mut Bench) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for dimensions in calcium_sizes(bench) {
+        let volume = chest(dimensions);
+        let region = Region::from_fn(dimensions, |_, _, _| true);
+        let agatston = scored(&mut bench.twin, &volume, &region, 130).agatston;
+        let repetitions = bench.repetitions().min(5);
+        let times = (0..repetitions).map(|_| timed(|| scored(&mut bench.twin, &volume, &region, 130)).1);
+        let peer = peers::calcium(Peer::Cc3d, &volume, bench.measured, agatston);
+        rows.push(Row {
+            work: format!("calcium/{} twin", size(dimensions)),
+            figure: milliseconds(median(times.collect())),
+            bar: "a third of the peer",
+            peer: peer.figure("compute_ms"),
+        });
+    }
+    rows
+}
+
+fn calcium_gpu(bench: &mut Bench) -> Vec<Row> {
+    calcium_sizes(bench).into_iter().flat_map(|dimensions| calcium_of_size(bench, dimensions)).collect()
 }
 
 fn calcium_of_size(bench: &mut Bench, dimensions: Dimensions) -> Vec<Row> {
-    let size = format!("{}x{}x{}", dimensions.columns, dimensions.rows, dimensions.slices);
     let full = dimensions.slices == 512;
     let volume = chest(dimensions);
     let region = Region::from_fn(dimensions, |_, _, _| true);
@@ -107,17 +142,12 @@ fn calcium_of_size(bench: &mut Bench, dimensions: Dimensions) -> Vec<Row> {
     let with_upload = calcium_with_upload(bench, &volume, &region);
     let (resident, device) = calcium_resident(bench, &volume, &region, 130);
     let from_gpu = scored(&mut bench.gpu, &volume, &region, 130);
+    assert_eq!(from_gpu, scored(&mut bench.twin, &volume, &region, 130), "GPU and twin differ");
     let peak_bytes = bench.gpu.device_memory().map_or(0, |memory| memory.peak_bytes);
-    let twin = median(
-        (0..bench.repetitions().min(5))
-            .map(|_| timed(|| assert_eq!(scored(&mut bench.twin, &volume, &region, 130), from_gpu)).1)
-            .collect(),
-    );
     let cupy = peers::calcium(Peer::Cupy, &volume, bench.measured, from_gpu.agatston);
-    let cc3d = peers::calcium(Peer::Cc3d, &volume, bench.measured, from_gpu.agatston);
 
     let row = |what: &str, figure: String, bar, peer: String| {
-        let (work, bar) = (format!("calcium/{size} {what}"), if full { bar } else { "-" });
+        let (work, bar) = (format!("calcium/{} {what}", size(dimensions)), if full { bar } else { "-" });
         Row { work, figure, bar, peer }
     };
     let mut rows = vec![
@@ -135,7 +165,6 @@ fn calcium_of_size(bench: &mut Bench, dimensions: Dimensions) -> Vec<Row> {
             cupy.figure("upload_ms"),
         ),
         row("upload and score", milliseconds(with_upload), "15 ms", cupy.figure("total_ms")),
-        row("twin", milliseconds(twin), "a third of its peer", cc3d.figure("compute_ms")),
         row("peak device memory", format!("{} MiB", peak_bytes >> 20), "2048 MiB", String::from("-")),
     ];
     rows.extend(device.by_label.iter().map(|(kernel, time)| {

@@ -5,6 +5,7 @@ mod nifti;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use sidelight_kernels::heart::vessels::{Atlas, Vessel};
 use sidelight_kernels::heart::{self, NoHeart};
 use sidelight_kernels::{Dimensions, Geometry, Region, Volume};
 use sidelight_tests::phantoms::CalciumPatient;
@@ -77,6 +78,40 @@ fn coarse_pixels_give_a_region_too() {
     for seed in 11..=14 {
         assert_only_the_heart(&CalciumPatient::small(seed), "small matrix");
     }
+}
+
+/// What the phantom calls its arteries.
+fn artery(vessel: Vessel) -> &'static str {
+    match vessel {
+        Vessel::LeftMain => "LM",
+        Vessel::LeftAnteriorDescending => "LAD",
+        Vessel::LeftCircumflex => "LCX",
+        Vessel::RightCoronary => "RCA",
+        Vessel::Aorta | Vessel::Valve | Vessel::Other => "",
+    }
+}
+
+#[test]
+fn proposed_vessels_are_mostly_right_and_name_the_right_one_nearly_always() {
+    let (mut all, mut right, mut named) = (0, 0, 0);
+    for seed in 1..=6 {
+        let patient = CalciumPatient::small(seed);
+        let region = heart::surroundings(&patient.volume).expect("a region");
+        let atlas = Atlas::new(&region, patient.volume.geometry()).expect("a middle");
+        for lesion in &patient.truth.lesions {
+            let proposal = atlas.propose(lesion.center.map(f64::from));
+            let is_right = artery(proposal.vessel) == lesion.artery;
+            let is_named = is_right || proposal.or.iter().any(|vessel| artery(*vessel) == lesion.artery);
+            note(&format!("{} of patient {seed} at {:?}: {proposal:?}", lesion.artery, lesion.center));
+            all += 1;
+            right += usize::from(is_right);
+            named += usize::from(is_named);
+        }
+    }
+    note(&format!("{all} lesions, {right} proposed right, {named} named"));
+    assert!(all >= 50, "only {all} lesions");
+    assert!(right * 100 >= all * 75, "{right} of {all} are right");
+    assert!(named * 100 >= all * 95, "{named} of {all} are named");
 }
 
 /// The same patient, with columns, rows and slices each counted from the other end where `turned` says so.

@@ -12,12 +12,14 @@
 //! have no names here, and [`RULE`] says to the reader what that costs.
 
 mod bone;
+mod exclusions;
 mod grid;
 mod lungs;
 mod mask;
 mod thorax;
 pub mod vessels;
 
+pub use exclusions::{Excluded, Exclusion, exclusions};
 use grid::Grid;
 use lungs::Hull;
 use mask::Mask;
@@ -107,10 +109,13 @@ pub fn surroundings(volume: &Volume) -> Result<Region, NoHeart> {
 /// bounds a slice, everything dense is bone.
 pub fn bone(volume: &Volume) -> Result<Region, NoHeart> {
     let grid = Grid::new(volume)?;
-    let lungs = lungs::body(&grid).and_then(|body| lungs::lungs(&grid, &body));
-    let hull = lungs.map_or_else(|_| Mask::new(grid.size), |lungs| hull(&grid, &hulls(&grid, &lungs)));
-    let bone = bone::reaching_out(&grid, &bone::dense(&grid), &hull);
-    Ok(grid.region(&bone::with_margin(&grid, &bone)))
+    Ok(grid.region(&bone_cells(&grid)))
+}
+
+fn bone_cells(grid: &Grid) -> Mask {
+    let lungs = lungs::body(grid).and_then(|body| lungs::lungs(grid, &body));
+    let hull = lungs.map_or_else(|_| Mask::new(grid.size), |lungs| hull(grid, &hulls(grid, &lungs)));
+    bone::with_margin(grid, &bone::reaching_out(grid, &bone::dense(grid), &hull))
 }
 
 fn hulls(grid: &Grid, lungs: &Mask) -> Vec<Hull> {

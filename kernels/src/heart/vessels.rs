@@ -3,7 +3,8 @@
 //!
 //! Schematic courses of the vessels, relative to the middle of the region, in millimetres; the nearest one is proposed.
 //! It sees no vessel: hearts differ in size, rotation and supply by more than the distance between neighbouring
-//! courses, so beside every proposal stands what else it may be.
+//! courses, so beside every proposal stands what else it may be. On the synthetic chests of the tests nine of ten are
+//! right; how it does on patients nobody has measured.
 
 use crate::region::Region;
 use crate::volume::Geometry;
@@ -43,7 +44,7 @@ type Place = [f64; 3];
 
 /// A vessel, half its width, and points on its course.
 const COURSES: &[(Vessel, f64, &[Place])] = &[
-    (Vessel::LeftMain, 2.0, &[[6.0, 4.0, 30.0], [16.0, 6.0, 28.0]]),
+    (Vessel::LeftMain, 2.0, &[[8.0, 2.0, 34.0], [20.0, 2.0, 33.0]]),
     (
         Vessel::LeftAnteriorDescending,
         2.0,
@@ -147,7 +148,7 @@ mod tests {
             ([36.0, 36.0, 0.0], Vessel::LeftAnteriorDescending),
             ([30.0, -27.0, 6.0], Vessel::LeftCircumflex),
             ([-40.0, 26.0, 0.0], Vessel::RightCoronary),
-            ([11.0, 5.0, 29.0], Vessel::LeftMain),
+            ([14.0, 2.0, 34.0], Vessel::LeftMain),
             ([-11.0, 7.0, 49.0], Vessel::Aorta),
             ([-4.0, 2.0, 18.0], Vessel::Valve),
             ([-50.0, -50.0, -50.0], Vessel::Other),

@@ -5,6 +5,7 @@
 #![expect(clippy::cast_possible_truncation, reason = "test volumes are small")]
 
 mod calcium;
+mod exclusions;
 mod gpu;
 mod oracle;
 mod perfusion;
