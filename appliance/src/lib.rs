@@ -11,6 +11,7 @@ pub mod intake;
 pub mod outbox;
 pub mod part10;
 pub mod pulse;
+pub mod rescore;
 pub mod results;
 pub mod retention;
 pub mod run;

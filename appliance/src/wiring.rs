@@ -123,7 +123,10 @@ impl House<'_> {
     }
 
     fn analysis(&self, compute: &Compute, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
-        let config = analysis::Config { study_quiet: Duration::from_secs(self.site.analysis.study_quiet_s) };
+        let config = analysis::Config {
+            study_quiet: Duration::from_secs(self.site.analysis.study_quiet_s),
+            calcium: self.site.calcium.clone(),
+        };
         let (store, compute, identity) = (self.store.clone(), compute.clone(), self.identity.clone());
         let (clock, stop, pulse) = (self.clock, self.stop.clone(), pulse.clone());
         let supervised = keep_running("analysis", clock, stop.clone(), move || {

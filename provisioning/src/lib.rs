@@ -4,6 +4,7 @@
 //! each room gets its own struct, nobody gets the path. Does not open sockets, does not know DICOM.
 
 pub mod archive;
+pub mod calcium;
 pub mod dicom;
 pub mod identity;
 pub mod keeping;

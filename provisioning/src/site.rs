@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::archive::Archive;
+use crate::calcium::Calcium;
 pub use crate::dicom::{CalledAePolicy, Dicom, DicomPeer, Ris};
 use crate::keeping::{self, Destination, Retention};
 
@@ -32,6 +33,8 @@ pub struct Site {
     pub broker: Option<Broker>,
     /// Where performed procedure steps go; without it they end here.
     pub ris: Option<Ris>,
+    #[serde(default)]
+    pub calcium: Calcium,
     #[serde(default)]
     pub archive: Archive,
     #[serde(default)]
@@ -115,7 +118,7 @@ impl Site {
     pub fn in_short(&self) -> String {
         let destinations: Vec<String> = self.destinations.iter().map(Destination::in_short).collect();
         format!(
-            "site {}/{} ({:?}), AE {}, DICOM {}, viewer {}, broker {}, archive here {}, quota {:?}, destinations [{}]",
+            "site {}/{} ({:?}), AE {}, DICOM {}, viewer {}, broker {}, archive here {}, quota {:?}, kVp table {:?}, destinations [{}]",
             self.site,
             self.device,
             self.kind,
@@ -125,6 +128,7 @@ impl Site {
             self.broker.as_ref().map_or("none", |broker| broker.url.as_str()),
             self.archive.this_box_is_the_archive,
             self.retention.quota_bytes,
+            self.calcium.kvp_table,
             destinations.join(", ")
         )
     }
@@ -136,6 +140,7 @@ impl Site {
         }
         self.dicom.check()?;
         self.ris.as_ref().map_or(Ok(()), Ris::check)?;
+        self.calcium.check()?;
         if !(1..=3600).contains(&self.analysis.study_quiet_s) {
             return Err(("analysis.study_quiet_s", "must be 1 to 3600".into()));
         }
@@ -208,6 +213,14 @@ mod tests {
         let text = lab().replace("study_quiet_s", "study_quite_s");
         let message = read(&text).unwrap_err().to_string();
         assert!(message.contains("study_quite_s") && message.contains("line"), "{message}");
+    }
+
+    #[test]
+    fn an_unknown_key_of_calcium_is_named_with_its_line_and_a_bad_value_with_its_key() {
+        let message = read(&format!("{}[calcium]\nkvp_tabel = \"site\"\n", lab())).unwrap_err().to_string();
+        assert!(message.contains("kvp_tabel") && message.contains("line"), "{message}");
+        let message = read(&format!("{}[calcium]\nkvp_table = \"site\"\n", lab())).unwrap_err().to_string();
+        assert!(message.contains("calcium.kvp_rows"), "{message}");
     }
 
     #[test]

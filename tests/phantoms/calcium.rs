@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use sidelight_kernels::{Dimensions, Geometry, Region, Volume};
 
+use super::acquisition::{Pose, Scan, Turn, add_noise, set_up};
 use super::chest::{AIR_HU, BODY_HALF_DEPTH_MM, BODY_HALF_WIDTH_MM, Chest, Sample, Twig};
 use super::lesions::{Plan, Truth, plans};
 use super::random::{Grain, Random};
@@ -34,83 +35,66 @@ pub struct CalciumPatient {
     pub aortic_plaque: Region,
     /// The coronary arteries and all their lesions.
     pub coronary: Region,
-}
-
-/// How the scanner was set.
-#[derive(Clone, Copy, Debug)]
-struct Scan {
-    matrix: u32,
-    /// Side of the picture; None shows the whole chest.
-    field_mm: Option<f64>,
-}
-
-/// Where the chest stands: patient millimetres from local ones.
-#[derive(Clone, Copy, Debug)]
-struct Pose {
-    center_mm: [f64; 3],
-    cosine: f64,
-    sine: f64,
-    scale: f64,
-}
-
-impl Pose {
-    fn local(&self, patient_mm: [f64; 3]) -> Point {
-        let [x, y, z] = [0, 1, 2].map(|axis| (patient_mm[axis] - self.center_mm[axis]) / self.scale);
-        [self.cosine * x + self.sine * y, self.cosine * y - self.sine * x, z].map(|mm| mm as f32)
-    }
-
-    fn patient_mm(&self, local: Point) -> [f64; 3] {
-        let [x, y, z] = local.map(f64::from);
-        let turned = [self.cosine * x - self.sine * y, self.sine * x + self.cosine * y, z];
-        [0, 1, 2].map(|axis| turned[axis] * self.scale + self.center_mm[axis])
-    }
+    thickness_mm: f64,
 }
 
 impl CalciumPatient {
     /// The whole chest, 512 x 512.
     pub fn new(seed: u64) -> Self {
-        Self::scanned(seed, Scan { matrix: 512, field_mm: None })
+        Self::scanned(seed, Scan::default())
     }
 
     /// The whole chest, 256 x 256: a quarter of the work, and pixels so large that no speck is below 1 mm2.
     pub fn small(seed: u64) -> Self {
-        Self::scanned(seed, Scan { matrix: 256, field_mm: None })
+        Self::scanned(seed, Scan::SMALL)
     }
 
     /// A cardiac field of view: 512 x 512 over 230 mm, only the reconstruction circle filled, lungs cut by it.
     pub fn narrow(seed: u64) -> Self {
-        Self::scanned(seed, Scan { matrix: 512, field_mm: Some(230.0) })
+        Self::scanned(seed, Scan { field_mm: Some(230.0), ..Scan::default() })
     }
 
-    fn scanned(seed: u64, scan: Scan) -> Self {
+    /// As the scanner was set. Whatever that is, the truth is the one of the lesions as they were written.
+    pub fn scanned(seed: u64, scan: Scan) -> Self {
         let mut random = Random::new(seed);
         let chest = Chest::new(&mut random);
         let (pose, dimensions, geometry) = set_up(&mut random, scan);
         let drawing = Drawing { chest: &chest, pose, dimensions, geometry, grain: Grain::new(seed), scan };
-        let slices: Vec<Vec<Voxel>> =
-            (0..dimensions.slices).into_par_iter().map(|slice| drawing.slice(slice)).collect();
-        let voxels: Vec<Voxel> = slices.into_iter().flatten().collect();
-        let mark = |wanted: fn(&Voxel) -> bool| {
-            Region::from_fn(dimensions, |column, row, slice| {
-                wanted(&voxels[index(dimensions, [column, row, slice])])
-            })
-        };
-        let mut canvas = Canvas {
-            dimensions,
-            bone: mark(|voxel| voxel.bone),
-            coronary: mark(|voxel| voxel.artery),
-            lesions: Region::nothing(dimensions),
-            hounsfield: voxels.iter().map(|voxel| voxel.hounsfield).collect(),
-        };
+        let mut canvas = drawing.canvas();
         let aortic_plaque = drawing.plaque(&mut canvas);
         let mut truth = Truth::default();
-        for plan in plans(&mut random) {
+        for plan in
+            plans(&mut random).into_iter().map(|plan| if scan.blurred { plan.blurred() } else { plan })
+        {
             let center = drawing.place(&plan, &canvas);
             canvas.draw(&plan, center);
             truth.record(&plan, center, &geometry);
         }
+        if scan.noisy {
+            add_noise(&mut canvas.hounsfield, dimensions, seed);
+        }
         let volume = Volume::new(dimensions, geometry, canvas.hounsfield).expect("one value a voxel");
-        Self { seed, volume, truth, bone: canvas.bone, aortic_plaque, coronary: canvas.coronary }
+        let thickness_mm = scan.thickness_mm.unwrap_or(geometry.slice_increment_mm);
+        let (bone, coronary) = (canvas.bone, canvas.coronary);
+        let patient = Self { seed, volume, truth, bone, aortic_plaque, coronary, thickness_mm };
+        patient.turned(scan.turn)
+    }
+
+    /// The same patient, stored the other way round.
+    fn turned(mut self, turn: Turn) -> Self {
+        let dimensions = self.volume.dimensions();
+        self.volume = turn.volume(&self.volume);
+        for region in [&mut self.bone, &mut self.aortic_plaque, &mut self.coronary] {
+            *region = turn.region(region);
+        }
+        for lesion in &mut self.truth.lesions {
+            lesion.center = turn.place(dimensions, lesion.center);
+            lesion
+                .slices
+                .iter_mut()
+                .for_each(|part| part.slice = turn.place(dimensions, [0, 0, part.slice])[2]);
+        }
+        self
     }
 
     /// One CT Image Storage file a slice, named in an order that says nothing about position.
@@ -124,48 +108,10 @@ impl CalciumPatient {
 
     /// The series as it would be written; change it to make a defective or enhanced one.
     pub fn series(&self) -> Series {
-        Series::calcium(self.seed, self.volume.clone())
+        let mut series = Series::calcium(self.seed, self.volume.clone());
+        series.ct.slice_thickness_mm = Some(self.thickness_mm);
+        series
     }
-}
-
-/// Chooses where the patient lies and how the scanner covers him.
-fn set_up(random: &mut Random, scan: Scan) -> (Pose, Dimensions, Geometry) {
-    let degrees = random.between(-15.0, 15.0);
-    let (sine, cosine) = degrees.to_radians().sin_cos();
-    let scale = random.between(0.90, 1.06);
-    let center_mm =
-        [random.between(-20.0, 20.0), random.between(-160.0, -120.0), random.between(-300.0, 300.0)];
-    let pose = Pose { center_mm, cosine, sine, scale };
-    let half_width = f64::from(BODY_HALF_WIDTH_MM).hypot(f64::from(BODY_HALF_DEPTH_MM) * sine * 0.5) * scale;
-    let whole_mm = 2.0 * half_width + random.between(8.0, 26.0);
-    let field_mm = scan.field_mm.unwrap_or(whole_mm);
-    // Scanners print spacings with a few digits; so do we, to the micrometre.
-    let spacing_mm = (field_mm / f64::from(scan.matrix) * 1000.0).round() / 1000.0;
-    let slice_increment_mm = if random.below(2) == 0 { 2.5 } else { 3.0 };
-    let cover_mm = 124.0 * scale;
-    let slices = (cover_mm / slice_increment_mm).ceil() as u32 + random.below(4) as u32;
-    let middle = if scan.field_mm.is_some() {
-        pose.patient_mm([8.0, 4.0, 0.0])
-    } else {
-        pose.patient_mm([0.0, 6.0, 0.0])
-    };
-    let half = f64::from(scan.matrix - 1) / 2.0 * spacing_mm;
-    // Positions with one digit, as scanners write them.
-    let tenths = |mm: f64| (mm * 10.0).round() / 10.0;
-    let bottom_mm = tenths(center_mm[2] - 65.0 * scale);
-    let left = tenths(middle[0] - half + random.between(-3.0, 3.0));
-    let top = tenths(middle[1] - half);
-    let geometry = Geometry {
-        column_spacing_mm: spacing_mm,
-        row_spacing_mm: spacing_mm,
-        slice_increment_mm,
-        patient_mm_from_voxel: [
-            [spacing_mm, 0.0, 0.0, left],
-            [0.0, spacing_mm, 0.0, top],
-            [0.0, 0.0, slice_increment_mm, bottom_mm],
-        ],
-    };
-    (pose, Dimensions { columns: scan.matrix, rows: scan.matrix, slices }, geometry)
 }
 
 fn index(dimensions: Dimensions, [column, row, slice]: [u32; 3]) -> usize {
@@ -191,6 +137,26 @@ struct Drawing<'a> {
 }
 
 impl Drawing<'_> {
+    /// The chest without a lesion.
+    fn canvas(&self) -> Canvas {
+        let dimensions = self.dimensions;
+        let slices: Vec<Vec<Voxel>> =
+            (0..dimensions.slices).into_par_iter().map(|slice| self.slice(slice)).collect();
+        let voxels: Vec<Voxel> = slices.into_iter().flatten().collect();
+        let mark = |wanted: fn(&Voxel) -> bool| {
+            Region::from_fn(dimensions, |column, row, slice| {
+                wanted(&voxels[index(dimensions, [column, row, slice])])
+            })
+        };
+        Canvas {
+            dimensions,
+            bone: mark(|voxel| voxel.bone),
+            coronary: mark(|voxel| voxel.artery),
+            lesions: Region::nothing(dimensions),
+            hounsfield: voxels.iter().map(|voxel| voxel.hounsfield).collect(),
+        }
+    }
+
     fn local(&self, column: u32, row: u32, slice: u32) -> Point {
         self.pose.local(self.geometry.patient_mm([column, row, slice].map(f64::from)))
     }
@@ -307,11 +273,14 @@ impl Drawing<'_> {
     fn place(&self, plan: &Plan, canvas: &Canvas) -> [u32; 3] {
         let artery = self.chest.heart.arteries.iter().find(|artery| artery.name == plan.artery);
         let artery = artery.expect("plans name arteries that the heart has");
-        for step in 0..120_u16 {
-            let fraction = (plan.fraction + f32::from(step) * 0.01).rem_euclid(1.0);
-            let center = self.voxel(artery.at(fraction)).map(|value| value.round() as u32);
-            if canvas.is_free(plan, center) {
-                return center;
+        // Two pixels still keep lesions apart, where three are not to be had.
+        for margin in [3, 2] {
+            for step in 0..120_u16 {
+                let fraction = (plan.fraction + f32::from(step) * 0.01).rem_euclid(1.0);
+                let center = self.voxel(artery.at(fraction)).map(|value| value.round() as u32);
+                if canvas.is_free(plan, center, margin) {
+                    return center;
+                }
             }
         }
         panic!("an artery has room for all its lesions")
@@ -328,21 +297,22 @@ struct Canvas {
 }
 
 impl Canvas {
-    /// No other lesion within three pixels, in these slices and the two beside them; no bone; inside the picture.
-    fn is_free(&self, plan: &Plan, center: [u32; 3]) -> bool {
+    /// No other lesion within so many pixels, in these slices and the two beside them; no bone; inside the picture.
+    fn is_free(&self, plan: &Plan, center: [u32; 3], margin: u32) -> bool {
         let last = center[2] as usize + plan.slices.len();
         if center[2] == 0 || last >= self.dimensions.slices as usize {
             return false;
         }
-        let reach = 3 + plan
-            .slices
-            .iter()
-            .flatten()
-            .flat_map(|patch| &patch.pixels)
-            .flatten()
-            .map(|o| o.unsigned_abs())
-            .max()
-            .unwrap_or(0);
+        let reach = margin
+            + plan
+                .slices
+                .iter()
+                .flatten()
+                .flat_map(|patch| &patch.pixels)
+                .flatten()
+                .map(|o| o.unsigned_abs())
+                .max()
+                .unwrap_or(0);
         let span = |middle: u32| middle.saturating_sub(reach)..=middle + reach;
         (center[2] - 1..=last as u32).all(|slice| {
             span(center[1]).all(|row| {

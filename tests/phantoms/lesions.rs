@@ -58,6 +58,34 @@ pub struct Truth {
     pub fragments: u32,
 }
 
+impl Plan {
+    /// The same lesion seen through a scanner that blurs: each slice's pixels keep their value, those beside them are
+    /// filled to a quarter, and so are they all in one more slice above.
+    pub(super) fn blurred(mut self) -> Self {
+        let slices = self.slices.clone();
+        for (below, patches) in slices.iter().enumerate() {
+            let peak = patches.iter().map(|patch| patch.hounsfield).max().unwrap_or(0);
+            let core: Vec<[i32; 2]> = patches.iter().flat_map(|patch| patch.pixels.iter().copied()).collect();
+            let mut rim: Vec<[i32; 2]> =
+                core.iter().flat_map(|[x, y]| [[x - 1, *y], [x + 1, *y], [*x, y - 1], [*x, y + 1]]).collect();
+            rim.sort_unstable();
+            rim.dedup();
+            rim.retain(|pixel| !core.contains(pixel));
+            self.slices[below].push(Patch { hounsfield: quarter(peak), pixels: rim });
+        }
+        let Some(top) = slices.last() else { return self };
+        let faint = top.iter().map(|patch| Patch { hounsfield: quarter(patch.hounsfield), ..patch.clone() });
+        self.slices.push(faint.collect());
+        self
+    }
+}
+
+/// A voxel that calcium fills to a quarter; blood fills the rest.
+fn quarter(hounsfield: i16) -> i16 {
+    const BLOOD_HU: i16 = 40;
+    BLOOD_HU + (hounsfield - BLOOD_HU) / 4
+}
+
 impl Truth {
     /// Adds up one lesion from what was drawn.
     pub(super) fn record(&mut self, plan: &Plan, center: [u32; 3], geometry: &Geometry) {

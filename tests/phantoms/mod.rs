@@ -3,6 +3,7 @@
 //! Truth never comes from measuring the picture: lesions are sets of whole voxels whose score is added up where
 //! they are drawn (`lesions`). Every number follows from a seed. Nothing here resembles a living person.
 
+mod acquisition;
 mod brain;
 mod calcium;
 mod chest;
@@ -16,8 +17,9 @@ mod skeleton;
 #[cfg(test)]
 mod tests;
 
+pub use acquisition::{Scan, Turn};
 pub use brain::{Acquisition, BrainPatient, Flow, Pattern};
 pub use calcium::CalciumPatient;
 pub use lesions::{TrueLesion, TrueSlice, Truth};
 pub use others::{Defect, broken_ct, contrast_ct, ct_with_a_gap, plain_mr, tiny_ct};
-pub use series::{Encoding, Modality, Series, SeriesUids, write};
+pub use series::{CtSettings, Encoding, Modality, Series, SeriesUids, write};

@@ -36,6 +36,31 @@ pub enum Modality {
     Mr,
 }
 
+/// What a CT says about how it was taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CtSettings {
+    /// KVP; None leaves it out.
+    pub kvp: Option<f64>,
+    pub convolution_kernel: String,
+    /// None: as far apart as the slices are.
+    pub slice_thickness_mm: Option<f64>,
+    pub mass_factor_patient: Option<f32>,
+    /// For small, medium and large patients.
+    pub mass_factor_device: Option<[f32; 3]>,
+}
+
+impl Default for CtSettings {
+    fn default() -> Self {
+        Self {
+            kvp: Some(120.0),
+            convolution_kernel: "Qr36".into(),
+            slice_thickness_mm: None,
+            mass_factor_patient: None,
+            mass_factor_device: None,
+        }
+    }
+}
+
 /// A series about to be written. Every UID follows from `seed`.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -49,6 +74,7 @@ pub struct Series {
     pub contrast_agent: Option<String>,
     /// Slices that never reach the disk.
     pub missing_slices: Vec<u32>,
+    pub ct: CtSettings,
 }
 
 impl Series {
@@ -62,6 +88,7 @@ impl Series {
             series_description: "Calcium score Qr36, synthetic phantom".to_owned(),
             contrast_agent: None,
             missing_slices: Vec::new(),
+            ct: CtSettings::default(),
         }
     }
 
@@ -151,6 +178,10 @@ impl Writer {
         self.0.put(DataElement::new(tag, VR::US, dicom_value!(U16, [value])));
     }
 
+    fn floats(&mut self, tag: Tag, values: &[f32]) {
+        self.0.put(DataElement::new(tag, VR::FL, PrimitiveValue::F32(values.iter().copied().collect())));
+    }
+
     fn patient_and_study(&mut self, series: &Series, uids: &SeriesUids) {
         self.text(tags::SPECIFIC_CHARACTER_SET, VR::CS, "ISO_IR 100");
         self.text(tags::PATIENT_NAME, VR::PN, &series.patient_name);
@@ -207,7 +238,8 @@ impl Writer {
         self.several(tags::PIXEL_SPACING, VR::DS, &[decimal(row), decimal(column)]);
         self.several(tags::IMAGE_ORIENTATION_PATIENT, VR::DS, &cosines.map(decimal).collect::<Vec<_>>());
         self.several(tags::IMAGE_POSITION_PATIENT, VR::DS, &position.map(decimal));
-        self.text(tags::SLICE_THICKNESS, VR::DS, &decimal(geometry.slice_increment_mm));
+        let thickness_mm = series.ct.slice_thickness_mm.unwrap_or(geometry.slice_increment_mm);
+        self.text(tags::SLICE_THICKNESS, VR::DS, &decimal(thickness_mm));
         self.text(tags::SLICE_LOCATION, VR::DS, &decimal(position[2]));
         self.text(tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
         self.text(tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
@@ -218,8 +250,15 @@ impl Writer {
     }
 
     fn ct(&mut self, series: &Series, slice: u32) {
-        self.text(tags::KVP, VR::DS, "120");
-        self.text(tags::CONVOLUTION_KERNEL, VR::SH, "Qr36");
+        let kvp = series.ct.kvp.map(decimal).unwrap_or_default();
+        self.text(tags::KVP, VR::DS, &kvp);
+        self.text(tags::CONVOLUTION_KERNEL, VR::SH, &series.ct.convolution_kernel);
+        if let Some(factor) = series.ct.mass_factor_patient {
+            self.floats(tags::CALCIUM_SCORING_MASS_FACTOR_PATIENT, &[factor]);
+        }
+        if let Some(factors) = series.ct.mass_factor_device {
+            self.floats(tags::CALCIUM_SCORING_MASS_FACTOR_DEVICE, &factors);
+        }
         self.text(tags::SCAN_OPTIONS, VR::CS, "AXIAL");
         self.text(tags::X_RAY_TUBE_CURRENT, VR::IS, "180");
         self.text(tags::EXPOSURE_TIME, VR::IS, "280");

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use dicom_dictionary_std::tags;
 use dicom_object::open_file;
 
-use super::{CalciumPatient, Defect, Encoding, broken_ct, ct_with_a_gap, plain_mr, write};
+use super::{CalciumPatient, Defect, Encoding, Scan, Turn, broken_ct, ct_with_a_gap, plain_mr, write};
 
 /// Agatston by the book on everything at or above 130 HU in the coronary arteries: one slice at a time, 8-connected.
 fn naive_score(patient: &CalciumPatient) -> (f64, u32) {
@@ -65,6 +65,58 @@ fn an_independent_scorer_finds_the_closed_form_truth() {
         assert!(truth.agatston > 50.0 && truth.lesions.len() >= 6, "seed {}: too easy", patient.seed);
     }
     assert!(CalciumPatient::new(33).truth.fragments >= 2, "a normal matrix has specks that must not count");
+}
+
+/// However a patient was scanned: the scorer that shares nothing with the phantom still finds the written truth.
+#[test]
+fn noise_blur_thin_slices_and_turned_pictures_leave_the_truth_exact() {
+    let scans = [
+        Scan { noisy: true, ..Scan::SMALL },
+        Scan { blurred: true, noisy: true, increment_mm: Some(1.5), ..Scan::SMALL },
+        Scan { increment_mm: Some(3.0), ..Scan::SMALL },
+        Scan { increment_mm: Some(1.5), thickness_mm: Some(3.0), ..Scan::SMALL },
+        Scan { turn: Turn::FlippedColumns, ..Scan::SMALL },
+        Scan { turn: Turn::FlippedRows, ..Scan::SMALL },
+        Scan { turn: Turn::Quarter, noisy: true, ..Scan::SMALL },
+    ];
+    for scan in scans {
+        let patient = CalciumPatient::scanned(41, scan);
+        let (score, fragments) = naive_score(&patient);
+        let truth = &patient.truth;
+        assert!((score - truth.agatston).abs() < 1e-6, "{scan:?}: {score} is not {}", truth.agatston);
+        assert_eq!(fragments, truth.fragments, "{scan:?}: specks below 1 mm2");
+        assert!(truth.lesions.len() >= 6, "{scan:?}: too easy");
+    }
+}
+
+#[test]
+fn a_turned_patient_is_the_same_patient_at_the_same_places() {
+    let straight = CalciumPatient::small(42);
+    for turn in [Turn::FlippedColumns, Turn::FlippedRows, Turn::Quarter] {
+        let turned = CalciumPatient::scanned(42, Scan { turn, ..Scan::SMALL });
+        assert_eq!(turned.truth.agatston, straight.truth.agatston);
+        for (one, other) in straight.truth.lesions.iter().zip(&turned.truth.lesions) {
+            let place = |patient: &CalciumPatient, center: [u32; 3]| {
+                patient.volume.geometry().patient_mm(center.map(f64::from))
+            };
+            let (one, other) = (place(&straight, one.center), place(&turned, other.center));
+            assert!(one.iter().zip(other).all(|(a, b)| (a - b).abs() < 1e-6), "{turn:?}: {one:?} {other:?}");
+        }
+    }
+}
+
+#[test]
+fn noise_is_seen_and_blur_adds_to_what_counts() {
+    let (quiet, noisy) =
+        (CalciumPatient::small(43), CalciumPatient::scanned(43, Scan { noisy: true, ..Scan::SMALL }));
+    let differences = quiet.volume.hounsfield().iter().zip(noisy.volume.hounsfield());
+    let largest = differences.map(|(a, b)| (a - b).abs()).max().expect("a volume");
+    assert!(largest > 60, "noise of at most {largest} HU");
+    assert_eq!(noisy.truth, quiet.truth);
+    let thin = Scan { increment_mm: Some(1.5), ..Scan::SMALL };
+    let (sharp, blurred) =
+        (CalciumPatient::scanned(43, thin), CalciumPatient::scanned(43, Scan { blurred: true, ..thin }));
+    assert!(blurred.truth.volume_mm3 > sharp.truth.volume_mm3);
 }
 
 #[test]

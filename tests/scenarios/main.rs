@@ -14,6 +14,8 @@ mod access;
 mod arrives_and_is_scored;
 mod audit;
 mod bad_objects;
+mod calcium_policy;
+mod calcium_vessels;
 mod commitment;
 mod dicom_tls;
 mod dicomweb;

@@ -19,17 +19,17 @@ use sidelight_tests::peers::validators::{dciodvfy, errors, pdftotext, read_by_hi
 
 use crate::patients::{by_position, opened, written_to};
 use crate::sources::root;
-use crate::studies::{finding_in_state, only_study, shuffled, stack_order};
+use crate::studies::{assign_all, finding_in_state, only_study, shuffled, stack_order};
 
 /// Decimal strings have 16 characters.
 const ROUNDING: f64 = 1e-9;
 
-fn agrees(found: &Value, truth: f64) -> bool {
+pub(crate) fn agrees(found: &Value, truth: f64) -> bool {
     found.as_f64().is_some_and(|found| (found - truth).abs() <= ROUNDING * truth.abs().max(1.0))
 }
 
 /// The box's own objects, by the name the store gives them.
-fn own_objects(sidelight: &Appliance) -> Vec<PathBuf> {
+pub(crate) fn own_objects(sidelight: &Appliance) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![sidelight.data_folder().join("studies")];
     while let Some(folder) = folders.pop() {
@@ -47,7 +47,7 @@ fn own_objects(sidelight: &Appliance) -> Vec<PathBuf> {
 }
 
 /// Waits for this many reports: a report is filed after everything it refers to.
-fn with_reports(sidelight: &Appliance, count: usize) -> Vec<Value> {
+pub(crate) fn with_reports(sidelight: &Appliance, count: usize) -> Vec<Value> {
     let objects = eventually(&format!("{count} reports"), || {
         let objects = own_objects(sidelight);
         let reports = objects.iter().filter(|path| modality(path) == "SR").count();
@@ -66,12 +66,12 @@ fn modality(path: &Path) -> String {
     modality.trim().to_owned()
 }
 
-fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub(crate) fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
     objects.iter().filter(|object| object["kind"] == kind).collect()
 }
 
 /// A box with one scored patient.
-fn scored(sidelight: &Appliance, files: &[PathBuf]) -> (Api, String, Value) {
+pub(crate) fn scored(sidelight: &Appliance, files: &[PathBuf]) -> (Api, String, Value) {
     storescu(sidelight.dicom_port(), files, &[]).unwrap().succeeded();
     let api = sidelight.api();
     let study = only_study(&api);
@@ -117,6 +117,9 @@ fn check_report(report: &Value, finding: &Value) {
     assert_eq!((&report["completion"], &report["verification"]), (&json!("COMPLETE"), &json!("UNVERIFIED")));
     assert_eq!(report["comments"][0], "candidate calcium, automatic, unreviewed");
     assert_eq!(report["predecessors"], json!([]));
+    assert_eq!((&report["vessels"], &report["mass"]), (&json!({}), &Value::Null));
+    assert_eq!((&report["threshold"], &report["templates"]), (&json!(130.0), &json!(["3900", "3905"])));
+    assert!(report["calibration"][0].as_str().unwrap().starts_with("not calibrated"), "{report:#}");
     let (listed, lesions) = (report["lesions"].as_array().unwrap(), finding["lesions"].as_array().unwrap());
     assert_eq!(listed.len(), lesions.len());
     for (row, lesion) in listed.iter().zip(lesions) {
@@ -200,6 +203,11 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
     assert_eq!(review(&api, &path, "perhaps", "Dr Vane").0, 422);
     let unknown = format!("/api/studies/{study}/findings/none/review");
     assert_eq!(review(&api, &unknown, "confirmed", "Dr Vane").0, 404);
+    let (status, refused) = review(&api, &path, "confirmed", "Vane^Harriet");
+    assert_eq!(status, 409, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains("vessel"), "{refused}");
+    assign_all(&api, &study, &finding, "lad", "Vane^Harriet");
+    let assigned = with_reports(&sidelight, 2);
     let (status, confirmed) = review(&api, &path, "confirmed", "Vane^Harriet");
     assert_eq!(
         (status, &confirmed["state"], &confirmed["reviewer"]),
@@ -211,22 +219,29 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
     // Durable: the box dies right after the answer.
     sidelight.kill9();
     sidelight.restart().unwrap();
-    let second = with_reports(&sidelight, 2);
-    let earlier: Vec<&Value> = of_kind(&first, "SR").iter().map(|report| &report["sop"]).collect();
-    let new: Vec<&Value> =
-        of_kind(&second, "SR").into_iter().filter(|report| !earlier.contains(&&report["sop"])).collect();
-    assert_eq!(new[0]["verification"], "VERIFIED");
-    assert_eq!(new[0]["verified_by"], json!(["Vane^Harriet"]));
-    assert_eq!(new[0]["predecessors"], json!(earlier));
-    assert_eq!(new[0]["agatston"], of_kind(&first, "SR")[0]["agatston"]);
+    let second = with_reports(&sidelight, 3);
+    let added = |before: &[Value], after: &[Value]| -> Value {
+        let known: Vec<Value> = of_kind(before, "SR").iter().map(|report| report["sop"].clone()).collect();
+        let new: Vec<&Value> =
+            of_kind(after, "SR").into_iter().filter(|report| !known.contains(&report["sop"])).collect();
+        assert_eq!(new.len(), 1, "{new:#?}");
+        new[0].clone()
+    };
+    let (of_vessels, new) = (added(&first, &assigned), added(&assigned, &second));
+    assert_eq!(of_vessels["verification"], "UNVERIFIED");
+    assert_eq!(of_vessels["predecessors"], json!([of_kind(&first, "SR")[0]["sop"]]));
+    assert_eq!(new["verification"], "VERIFIED");
+    assert_eq!(new["verified_by"], json!(["Vane^Harriet"]));
+    assert_eq!(new["predecessors"], json!([of_vessels["sop"]]));
+    assert_eq!(new["agatston"], of_kind(&first, "SR")[0]["agatston"]);
 
     let api = sidelight.api();
     assert_eq!(review(&api, &path, "rejected", "Wimsey^Peter").0, 200);
     assert_eq!(review(&api, &path, "confirmed", "Wimsey^Peter").0, 409);
-    let third = with_reports(&sidelight, 3);
+    let third = with_reports(&sidelight, 4);
     let rejected = |report: &&&Value| report["comments"].to_string().contains("REJECTED");
     let report = *of_kind(&third, "SR").iter().find(rejected).expect("a report that says so");
-    assert_eq!(report["predecessors"], json!([new[0]["sop"]]));
+    assert_eq!(report["predecessors"], json!([new["sop"]]));
     assert_eq!((&report["agatston"], &report["lesions"]), (&Value::Null, &json!([])));
     let page = path.replace("/review", "/report.pdf");
     assert_eq!(api.get(&page).unwrap().status, 404, "the page of a rejected finding");

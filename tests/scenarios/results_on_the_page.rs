@@ -6,7 +6,7 @@ use sidelight_tests::peers::dcmtk::storescu;
 use sidelight_tests::peers::scratch::{Scratch, profile_folder};
 
 use crate::patients::written_to;
-use crate::studies::{finding_in_state, only_study, report};
+use crate::studies::{assign_all, finding_in_state, only_study, report};
 
 /// Types as a person does: the value, then the event the page listens to.
 const TYPE_THE_NAME: &str = "(() => {
@@ -23,7 +23,8 @@ fn a_reader_confirms_and_the_card_says_who() {
     storescu(sidelight.dicom_port(), &written_to(scratch.path()), &[]).unwrap().succeeded();
     let api = sidelight.api();
     let study = only_study(&api);
-    finding_in_state(&api, &study, &["preliminary"]);
+    let finding = finding_in_state(&api, &study, &["preliminary"]);
+    assign_all(&api, &study, &finding, "rca", "Vane^Harriet");
     let mut browser = Browser::open(&sidelight.viewer_url(), 1600, 1000).unwrap();
     browser.click("[data-testid=study-row]").unwrap();
     browser.click("[data-testid=confirm]").unwrap();

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sidelight_tests::peers::api::Api;
 use sidelight_tests::peers::patience::eventually;
 
@@ -64,6 +64,15 @@ pub(crate) fn finding_in_state(api: &Api, study_uid: &str, states: &[&str]) -> V
         }
         states.contains(&state.as_str()).then_some(newest)
     })
+}
+
+/// A reader says of every lesion that it lies in `vessel`. Returns the finding as it is then.
+pub(crate) fn assign_all(api: &Api, study: &str, finding: &Value, vessel: &str, reader: &str) -> Value {
+    let lesions = finding["lesions"].as_array().expect("lesions").iter();
+    let assignments: Vec<Value> =
+        lesions.map(|lesion| json!({ "lesion": lesion["number"], "vessel": vessel })).collect();
+    let path = format!("/api/studies/{study}/findings/{}/lesions", finding["id"].as_str().expect("an id"));
+    api.post(&path, &json!({ "assignments": assignments, "reader": reader })).expect("the assignments count")
 }
 
 /// The instance UIDs of a series in the order of its stack.

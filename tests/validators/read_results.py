@@ -33,10 +33,37 @@ def only(items):
 
 SCORE = Code("450360000", "SCT", "Coronary artery calcium score")
 VOLUME = Code("122660", "DCM", "Calcium Volume")
+MASS = Code("122661", "DCM", "Calcium Mass")
+CALIBRATION = Code("122659", "DCM", "Calcium Scoring Calibration")
+THRESHOLD = Code("122657", "DCM", "Agatston Score Threshold")
+SITE = Code("363698007", "SCT", "Finding Site")
+CORONARY = "41801008"
 CALCIUM = Code("122603", "DCM", "Calcium Scoring Analysis")
 LESION = Code("125007", "DCM", "Measurement Group")
 COMMENT = Code("121106", "DCM", "Comment")
 NUM, TEXT, CONTAINER = ValueTypeValues.NUM, ValueTypeValues.TEXT, ValueTypeValues.CONTAINER
+
+
+def site(item):
+    """Code of the place an item is about."""
+    found = [
+        child.ConceptCodeSequence[0].CodeValue
+        for child in item.get("ContentSequence", [])
+        if child.ConceptNameCodeSequence[0].CodeValue == SITE.value
+    ]
+    return found[0] if found else None
+
+
+def by_site(items):
+    """Values by the place they are about; each place once."""
+    values = {site(item): value(item) for item in items}
+    assert len(values) == len(items), "two numbers of one place"
+    return values
+
+
+def template(item):
+    claims = item.get("ContentTemplateSequence", [])
+    return claims[0].TemplateIdentifier if claims else None
 
 
 def report(path):
@@ -45,11 +72,16 @@ def report(path):
     (calcium,) = named(document, CALCIUM, CONTAINER)
     lesions = [
         {
-            "agatston": value(named(lesion, SCORE, NUM, recursive=False)[0]),
+            "agatston": only(named(lesion, SCORE, NUM, recursive=False)),
+            "site": site(lesion),
+            "comments": [item.TextValue for item in named(lesion, COMMENT, TEXT, recursive=False)],
             "volume": value(named(lesion, VOLUME, NUM, recursive=False)[0]),
         }
         for lesion in named(calcium, LESION, CONTAINER, recursive=False)
     ]
+    scores = by_site(named(calcium, SCORE, NUM, recursive=False))
+    volumes = by_site(named(calcium, VOLUME, NUM, recursive=False))
+    masses = by_site(named(calcium, MASS, NUM, recursive=False))
     observers = document.get("VerifyingObserverSequence", [])
     predecessors = document.get("PredecessorDocumentsSequence", [])
     return {
@@ -65,8 +97,13 @@ def report(path):
             for instance in series.ReferencedSOPSequence
         ],
         # A report that takes another one back has no numbers.
-        "agatston": only(named(calcium, SCORE, NUM, recursive=False)),
-        "volume": only(named(calcium, VOLUME, NUM, recursive=False)),
+        "agatston": scores.pop(CORONARY, None),
+        "volume": volumes.pop(CORONARY, None),
+        "mass": masses.pop(CORONARY, None),
+        "vessels": scores,
+        "threshold": only(named(calcium, THRESHOLD, NUM, recursive=False)),
+        "calibration": [item.TextValue for item in named(calcium, CALIBRATION, TEXT, recursive=False)],
+        "templates": [template(document), template(calcium)],
         "comments": [item.TextValue for item in named(calcium, COMMENT, TEXT, recursive=False)],
         "lesions": lesions,
     }

@@ -1,9 +1,10 @@
 //! Whether an analysis applies to a series: yes with a plan, or no with a reason a person can read.
 
-use sidelight_kernels::calcium::Protocol;
+use sidelight_provisioning::calcium::Calcium as CalciumSite;
 
+use super::scoring::{Thresholds, thresholds};
 use crate::imaging::{Meaning, Stack};
-use crate::part10::InstanceFacts;
+use crate::part10::{CtFacts, InstanceFacts};
 use crate::store::finding::Warning;
 
 /// A typed answer: yes with a plan, or no with the reason.
@@ -16,7 +17,9 @@ pub(super) enum Applicability<Plan> {
 /// How calcium is to be scored in a series that qualifies.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct CalciumPlan {
-    pub protocol: Protocol,
+    pub thresholds: Thresholds,
+    pub kvp: Option<f64>,
+    pub ct: CtFacts,
     /// Whether the score may carry a category: only under the conditions the categories were made for.
     pub category: bool,
     pub warnings: Vec<Warning>,
@@ -27,12 +30,18 @@ pub(super) struct CalciumPlan {
 const INCREMENT_MM_MAX: f64 = 3.2;
 /// A heart is 100 to 140 mm high; a stack shorter than this cannot hold one.
 const COVERAGE_MM_MIN: f64 = 80.0;
-/// The tube voltage Agatston's thresholds belong to.
-const STANDARD_KVP: f64 = 120.0;
+/// Thickness over increment of slices that neither overlap nor leave gaps.
+const THICKNESS_RATIO: (f64, f64) = (0.97, 1.03);
+/// Spacings of square pixels differ by rounding only.
+const SQUARE_TOLERANCE: f64 = 0.01;
 
 /// Judges a series by its first instance and its stack. The guards are those of Agatston 1990 as collected in the
-/// research notes: non-contrast CT, 120 kVp, even slices.
-pub(super) fn calcium(facts: &InstanceFacts, stack: &Stack) -> Applicability<CalciumPlan> {
+/// research notes: non-contrast CT, even slices, thresholds that belong to the tube voltage.
+pub(super) fn calcium(
+    facts: &InstanceFacts,
+    stack: &Stack,
+    site: &CalciumSite,
+) -> Applicability<CalciumPlan> {
     if facts.modality != "CT" || stack.meaning != Meaning::Hounsfield {
         let modality = if facts.modality.is_empty() { "unknown" } else { &facts.modality };
         return no(format!("calcium scoring needs CT; the modality of this series is {modality}"));
@@ -52,8 +61,22 @@ pub(super) fn calcium(facts: &InstanceFacts, stack: &Stack) -> Applicability<Cal
     if stack.pixel_spacing_mm.is_none() {
         return no("the images do not say how large a pixel is");
     }
-    let mut plan = CalciumPlan { protocol: Protocol::AGATSTON, category: true, warnings: Vec::new() };
-    voltage(&mut plan, facts.kvp);
+    let thresholds = thresholds(facts, site);
+    let mut plan = CalciumPlan {
+        category: thresholds.warning.is_none(),
+        warnings: thresholds.warning.clone().into_iter().collect(),
+        thresholds,
+        kvp: facts.kvp,
+        ct: facts.ct.clone(),
+    };
+    thickness(&mut plan, facts.ct.slice_thickness_mm, geometry.slice_increment_mm);
+    if let Some([row_mm, column_mm]) = stack.pixel_spacing_mm
+        && (row_mm / column_mm - 1.0).abs() > SQUARE_TOLERANCE
+    {
+        let text =
+            format!("pixels are {column_mm:.3} x {row_mm:.3} mm: areas are right, outlines look squeezed");
+        plan.warn("pixel_shape", text);
+    }
     if geometry.slice_increment_mm > INCREMENT_MM_MAX {
         plan.category = false;
         let text = format!(
@@ -74,18 +97,28 @@ pub(super) fn calcium(facts: &InstanceFacts, stack: &Stack) -> Applicability<Cal
     Applicability::Yes(plan)
 }
 
-fn voltage(plan: &mut CalciumPlan, kvp: Option<f64>) {
-    let text = match kvp {
-        Some(kvp) if (kvp - STANDARD_KVP).abs() < 0.5 => return,
-        Some(kvp) => {
-            format!("taken at {kvp:.0} kVp: scored at 130 HU, which belongs to 120 kVp; no category")
-        }
-        None => {
-            "the tube voltage is not stated: scored at 130 HU, which belongs to 120 kVp; no category".into()
-        }
-    };
-    plan.category = false;
-    plan.warn("tube_voltage", text);
+/// Thickness against increment: overlap and gaps change what a slice's calcium stands for.
+fn thickness(plan: &mut CalciumPlan, thickness_mm: Option<f64>, increment_mm: f64) {
+    let Some(thickness_mm) = thickness_mm.filter(|mm| *mm > 0.0) else { return };
+    let ratio = thickness_mm / increment_mm;
+    if ratio > THICKNESS_RATIO.1 {
+        let text = format!(
+            "slices of {thickness_mm:.2} mm overlap, {increment_mm:.2} mm apart: each counts for its {increment_mm:.2} mm, so \
+             nothing is counted twice"
+        );
+        plan.warn("overlap", text);
+    } else if ratio < THICKNESS_RATIO.0 {
+        let text = format!(
+            "slices of {thickness_mm:.2} mm stand {increment_mm:.2} mm apart: calcium between them is not seen; no category"
+        );
+        plan.category = false;
+        plan.warn("slice_gap", text);
+    }
+    if thickness_mm > INCREMENT_MM_MAX {
+        let text =
+            format!("slices are {thickness_mm:.2} mm thick: small plaques are blurred below the threshold");
+        plan.warn("thick_slices", text);
+    }
 }
 
 impl CalciumPlan {
@@ -99,13 +132,13 @@ fn no(reason: impl Into<String>) -> Applicability<CalciumPlan> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::imaging::{StackGeometry, Unusable};
     use crate::part10::PatientStudy;
     use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
-    fn facts() -> InstanceFacts {
+    pub(in crate::analysis) fn facts() -> InstanceFacts {
         InstanceFacts {
             study: StudyUid::parse("1").unwrap(),
             series: SeriesUid::parse("1").unwrap(),
@@ -126,6 +159,7 @@ mod tests {
             contrast_agent: false,
             kvp: Some(120.0),
             timing: crate::part10::Timing::default(),
+            ct: CtFacts::default(),
             picture: None,
         }
     }
@@ -160,7 +194,7 @@ mod tests {
     }
 
     fn plan(facts: &InstanceFacts, stack: &Stack) -> CalciumPlan {
-        match calcium(facts, stack) {
+        match calcium(facts, stack, &CalciumSite::default()) {
             Applicability::Yes(plan) => plan,
             Applicability::No(reason) => panic!("refused: {reason}"),
         }
@@ -169,7 +203,10 @@ mod tests {
     #[test]
     fn a_standard_series_is_scored_by_agatston_with_a_category() {
         let plan = plan(&facts(), &stack(3.0, 47));
-        assert_eq!((plan.protocol.threshold_hu, plan.category, plan.warnings.len()), (130, true, 0));
+        assert_eq!(
+            (plan.thresholds.protocol.threshold_hu, plan.category, plan.warnings.len()),
+            (130, true, 0)
+        );
     }
 
     #[test]
@@ -189,6 +226,23 @@ mod tests {
     }
 
     #[test]
+    fn thick_overlapping_and_gapped_slices_and_oblong_pixels_are_said() {
+        let codes = |thickness_mm: f64, increment_mm: f64, pixel_mm: [f64; 2]| {
+            let mut facts = facts();
+            facts.ct.slice_thickness_mm = Some(thickness_mm);
+            let stack = Stack { pixel_spacing_mm: Some(pixel_mm), ..stack(increment_mm, 90) };
+            let plan = plan(&facts, &stack);
+            (plan.category, plan.warnings.into_iter().map(|w| w.code).collect::<Vec<_>>().join(" "))
+        };
+        let square = [0.5, 0.5];
+        assert_eq!(codes(3.0, 3.0, square), (true, String::new()));
+        assert_eq!(codes(3.0, 1.5, square), (true, "overlap".into()));
+        assert_eq!(codes(1.5, 3.0, square), (false, "slice_gap".into()));
+        assert_eq!(codes(5.0, 3.0, square), (true, "overlap thick_slices".into()));
+        assert_eq!(codes(3.0, 3.0, [0.5, 0.6]), (true, "pixel_shape".into()));
+    }
+
+    #[test]
     fn every_refusal_says_why() {
         let localizer = InstanceFacts { image_type: vec!["LOCALIZER".into()], ..facts() };
         let gap = Unusable::Gap { after: 3, gap_mm: 6.0, usual_mm: 3.0 };
@@ -199,7 +253,9 @@ mod tests {
             (facts(), Stack { geometry: Err(gap), ..stack(3.0, 47) }, "missing"),
             (facts(), Stack { pixel_spacing_mm: None, ..stack(3.0, 47) }, "pixel"),
         ] {
-            let Applicability::No(reason) = calcium(&facts, &stack) else { panic!("{word}: let through") };
+            let Applicability::No(reason) = calcium(&facts, &stack, &CalciumSite::default()) else {
+                panic!("{word}: let through")
+            };
             assert!(reason.contains(word), "{reason}");
         }
     }

@@ -1,6 +1,7 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
 use super::{Analysis, AnalysisError, blocking, calcium};
+use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
 use crate::store::records::Question;
 use crate::uid::{SeriesUid, StudyUid};
@@ -40,6 +41,8 @@ impl Analysis {
             warnings: Vec::new(),
             lesions: Vec::new(),
             lesions_truncated: false,
+            calcium: None,
+            revision: 0,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -53,7 +56,7 @@ impl Analysis {
     pub(super) fn blank_for(&self, question: &Question, instances: u64) -> Finding {
         let mut finding = self.blank(&question.study, &question.series, FindingKind::Calcium, instances);
         finding.id.clone_from(&question.finding_id);
-        finding.label = calcium::DRAWN_LABEL.into();
+        finding.label = CANDIDATE_DRAWN.into();
         finding.state = FindingState::Preliminary;
         finding.scope = Scope::Region { shape: question.shape.clone(), reader: question.reader.clone() };
         finding
@@ -92,7 +95,7 @@ fn words(kind: FindingKind) -> Words {
         FindingKind::Calcium => Words {
             job: "calcium",
             title: calcium::TITLE,
-            label: calcium::AUTOMATIC_LABEL,
+            label: CANDIDATE,
             rule: sidelight_kernels::heart::RULE,
         },
     }

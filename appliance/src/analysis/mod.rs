@@ -9,14 +9,19 @@ mod applicability;
 mod calcium;
 mod completeness;
 mod draft;
+mod guards;
+mod mass;
 mod question;
+mod scoring;
 mod study;
+mod tally;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sidelight_kernels::Volume;
 use sidelight_provisioning::Identity;
+use sidelight_provisioning::calcium::Calcium as CalciumSite;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::clock::{Clock, Timestamp};
@@ -34,6 +39,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub struct Config {
     /// A study without a new instance for this long is complete.
     pub study_quiet: Duration,
+    /// Thresholds and calibration of the site.
+    pub calcium: CalciumSite,
 }
 
 /// Why the room stopped.

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use sidelight_kernels::{Dimensions, Region, Volume};
+use sidelight_kernels::Volume;
+use sidelight_provisioning::calcium::Calcium as CalciumSite;
 
 use super::applicability::{Applicability, calcium as judge};
 use super::draft::does_not_apply;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{stack, volume};
 use crate::store::StoreError;
-use crate::store::finding::{Finding, Shape};
+use crate::store::finding::Finding;
 use crate::store::records::Question;
 
 impl Analysis {
@@ -23,8 +24,8 @@ impl Analysis {
         let mut finding = self.blank_for(question, instances);
         match self.question_volume(question, instances).await? {
             Ok((volume, plan)) => {
-                let region = draw(volume.dimensions(), &question.shape);
-                self.score(&mut finding, volume, region, &plan, false).await;
+                let region = question.shape.region(volume.dimensions());
+                self.score(&mut finding, volume, region, &plan, false).await?;
             }
             Err(reason) => does_not_apply(&mut finding, reason),
         }
@@ -45,7 +46,8 @@ impl Analysis {
     ) -> Result<Result<(Arc<Volume>, super::applicability::CalciumPlan), String>, AnalysisError> {
         let (store, asked, kept) =
             (self.store.clone(), question.clone(), self.kept(&question.series, instances));
-        let built = blocking(move || build(&store, &asked, kept)).await?;
+        let site = self.config.calcium.clone();
+        let built = blocking(move || build(&store, &asked, kept, &site)).await?;
         if let Ok((volume, _)) = &built {
             self.keep(&question.series, instances, volume);
         }
@@ -57,12 +59,13 @@ fn build(
     store: &crate::store::Store,
     question: &Question,
     kept: Option<Arc<Volume>>,
+    site: &CalciumSite,
 ) -> Result<(Arc<Volume>, super::applicability::CalciumPlan), String> {
     let words = |error: &dyn std::fmt::Display| error.to_string();
     let stack = stack(store, &question.study, &question.series).map_err(|error| words(&error))?;
     let instances = store.instances(&question.study, &question.series).map_err(|error| words(&error))?;
     let facts = &instances.first().ok_or("the series has no images")?.facts;
-    let plan = match judge(facts, &stack) {
+    let plan = match judge(facts, &stack, site) {
         Applicability::Yes(plan) => plan,
         Applicability::No(reason) => return Err(reason),
     };
@@ -71,15 +74,4 @@ fn build(
         None => Arc::new(volume(&stack).map_err(|error| words(&error))?),
     };
     Ok((volume, plan))
-}
-
-fn draw(dimensions: Dimensions, shape: &Shape) -> Region {
-    match shape {
-        Shape::Circle { center_px, radius_px, first_slice, last_slice } => {
-            Region::circle(dimensions, *center_px, *radius_px, *first_slice..=*last_slice)
-        }
-        Shape::Polygon { points_px, first_slice, last_slice } => {
-            Region::polygon(dimensions, points_px, *first_slice..=*last_slice)
-        }
-    }
 }

@@ -29,6 +29,8 @@ pub enum Kind {
     SignOut,
     FindingConfirmed,
     FindingRejected,
+    /// A reader said which vessels lesions lie in.
+    LesionsAssigned,
 }
 
 impl Kind {
@@ -41,7 +43,7 @@ impl Kind {
             Self::StudyDeleted => "110105",
             Self::SignIn | Self::SignOut => "110114",
             Self::IdentityDecided | Self::LegalHold => "110110",
-            Self::FindingConfirmed | Self::FindingRejected => "110103",
+            Self::FindingConfirmed | Self::FindingRejected | Self::LesionsAssigned => "110103",
             Self::Damage | Self::AssociationRefused | Self::IdentityConflict => "110113",
         }
     }
@@ -50,9 +52,11 @@ impl Kind {
         match self {
             Self::StudyReceived => Action::Create,
             Self::StudyForwarded => Action::Read,
-            Self::IdentityDecided | Self::LegalHold | Self::FindingConfirmed | Self::FindingRejected => {
-                Action::Update
-            }
+            Self::IdentityDecided
+            | Self::LegalHold
+            | Self::FindingConfirmed
+            | Self::FindingRejected
+            | Self::LesionsAssigned => Action::Update,
             Self::StudyDeleted => Action::Delete,
             _ => Action::Execute,
         }

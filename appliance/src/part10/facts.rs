@@ -1,8 +1,11 @@
 //! The few facts an instance is filed, ordered and judged by, read from its top-level elements.
 
+mod ct;
+
 use std::fs::File;
 use std::path::Path;
 
+pub use ct::CtFacts;
 use serde::{Deserialize, Serialize};
 
 use super::header::{Header, read_header};
@@ -77,6 +80,8 @@ pub struct InstanceFacts {
     /// When the slice was taken; in multi-frame objects the frames have their own.
     #[serde(default)]
     pub timing: Timing,
+    #[serde(default)]
+    pub ct: CtFacts,
     /// Absent where the object has no pixel data.
     pub picture: Option<Picture>,
 }
@@ -109,7 +114,7 @@ pub fn read_facts(path: &Path) -> Result<InstanceFacts, FactsError> {
 }
 
 /// Tag, value representation of the dictionary, slot.
-const WANTED: [((u16, u16), &str); 45] = [
+const WANTED: [((u16, u16), &str); 49] = [
     ((0x0008, 0x0005), "CS"),
     ((0x0008, 0x0008), "CS"),
     ((0x0008, 0x0016), "UI"),
@@ -134,7 +139,11 @@ const WANTED: [((u16, u16), &str); 45] = [
     ((0x0010, 0x0040), "CS"),
     ((0x0018, 0x0010), "LO"),
     ((0x0018, 0x0015), "CS"),
+    ((0x0018, 0x0050), "DS"),
     ((0x0018, 0x0060), "DS"),
+    ((0x0018, 0x1210), "SH"),
+    ((0x0018, 0x9351), "FL"),
+    ((0x0018, 0x9352), "FL"),
     ((0x0020, 0x000D), "UI"),
     ((0x0020, 0x000E), "UI"),
     ((0x0020, 0x0010), "SH"),
@@ -158,7 +167,7 @@ const WANTED: [((u16, u16), &str); 45] = [
 ];
 
 /// What nothing is filed by: an object that has one of them wrong is filed without it.
-const FILED_WITHOUT: [(u16, u16); 13] = [
+const FILED_WITHOUT: [(u16, u16); 17] = [
     (0x0008, 0x0021),
     (0x0008, 0x0022),
     (0x0008, 0x0023),
@@ -168,6 +177,10 @@ const FILED_WITHOUT: [(u16, u16); 13] = [
     (0x0008, 0x0033),
     (0x0008, 0x0090),
     (0x0018, 0x0015),
+    (0x0018, 0x0050),
+    (0x0018, 0x1210),
+    (0x0018, 0x9351),
+    (0x0018, 0x9352),
     (0x0020, 0x0010),
     (0x0020, 0x0100),
     (0x0020, 0x0105),
@@ -279,6 +292,7 @@ impl Wanted {
             contrast_agent: !self.ascii((0x0018, 0x0010)).is_empty(),
             kvp: self.exactly::<1>((0x0018, 0x0060)).map(|[kvp]| kvp),
             timing: self.timing(),
+            ct: self.ct(),
         })
     }
 

@@ -18,7 +18,7 @@ mod values;
 mod walk;
 
 pub use elements::{ElementHead, Elements, ITEM, ITEM_END, PIXEL_DATA, SEQUENCE_END, Tag};
-pub use facts::{FactsError, InstanceFacts, PatientStudy, Picture, read_facts};
+pub use facts::{CtFacts, FactsError, InstanceFacts, PatientStudy, Picture, read_facts};
 pub(crate) use header::padded;
 pub use header::{Header, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, read_header};
 pub use json::{JsonError, data_set_json};

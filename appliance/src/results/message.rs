@@ -3,6 +3,7 @@
 use serde::Serialize;
 use sidelight_provisioning::Identity;
 
+use crate::store::calcium::{CacDrs, VesselSum};
 use crate::store::finding::{Algorithm, Category, Finding, FindingKind, FindingState, Measurement};
 
 /// Changes when a field changes its meaning.
@@ -17,14 +18,26 @@ struct Message<'a> {
     series: String,
     kind: FindingKind,
     state: FindingState,
+    /// Grows by one with each change a reader made.
+    revision: u32,
     label: &'a str,
     algorithm: &'a Algorithm,
     measurements: &'a [Measurement],
     category: Option<&'a Category>,
+    calcium: Option<CalciumPart<'a>>,
     warnings: Vec<&'a str>,
     reason: Option<&'a str>,
     /// Who reviewed is nobody's business outside the hospital; whether somebody did is in `state`.
     reviewed: bool,
+}
+
+#[derive(Serialize)]
+struct CalciumPart<'a> {
+    thresholds_hu: [i16; 4],
+    cac_drs: Option<&'a CacDrs>,
+    /// By a reader's assignment; `unassigned` lesions are in the total only.
+    vessels: &'a [VesselSum],
+    unassigned: u32,
 }
 
 /// Composes the message. What is not named here does not leave: no identity, no UID, no accession number, no date.
@@ -36,10 +49,17 @@ pub(super) fn compose(finding: &Finding, identity: &Identity) -> String {
         series: identity.pseudonym(finding.series_uid.as_str()),
         kind: finding.kind,
         state: finding.state,
+        revision: finding.revision,
         label: &finding.label,
         algorithm: &finding.algorithm,
         measurements: &finding.measurements,
         category: finding.category.as_ref(),
+        calcium: finding.calcium.as_ref().map(|calcium| CalciumPart {
+            thresholds_hu: calcium.scoring.starts_hu,
+            cac_drs: calcium.cac_drs.as_ref(),
+            vessels: &calcium.vessels,
+            unassigned: calcium.unassigned,
+        }),
         warnings: finding.warnings.iter().map(|warning| warning.code.as_str()).collect(),
         // A failure's own words may quote what failed; superseded_reason counts images and nothing else.
         reason: finding.superseded_reason.as_deref(),
@@ -72,6 +92,8 @@ mod tests {
             warnings: vec![Warning { code: "coverage".into(), text: "of Mr Miller".into() }],
             lesions: Vec::new(),
             lesions_truncated: false,
+            calcium: None,
+            revision: 0,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

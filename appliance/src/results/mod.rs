@@ -2,7 +2,7 @@
 //!
 //! Findings come from the store, promises to send go back to it; a restart looks at every finding again and promises
 //! what it had not yet. A provisional finding never leaves, a finding that left and was superseded is followed by
-//! a message that says so. No patient identity, UID, accession number or date is in a message: studies and series go
+//! a message that says so, and so is one whose lesions a reader has assigned, once all of them are. No patient identity, UID, accession number or date is in a message: studies and series go
 //! by keyed pseudonyms. DICOM objects carry the identity of their study and are filed in the store; forwarding decides
 //! where they go.
 
@@ -18,6 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::clock::Clock;
 use crate::stop::Stop;
 use crate::store::finding::FindingState;
+use crate::store::own_objects::stating;
 use crate::store::records::FindingCard;
 use crate::store::{Store, StoreError};
 use crate::uid::StudyUid;
@@ -104,11 +105,11 @@ impl Results {
     fn promise(&self, study: &StudyUid) -> Result<(), StoreError> {
         let store = &self.store;
         for card in store.finding_cards(study)? {
-            let key = key(&card.id, card.state);
+            let key = key(&card.id, card.state, card.revision);
             if leaves(store, &card)? && !store.was_promised(&key)? {
                 let finding = store.finding(study, &card.id)?;
                 // It may have changed since its card was read; then the next wake-up brings it here again.
-                if finding.state == card.state {
+                if (finding.state, finding.revision) == (card.state, card.revision) {
                     store.promise(&key, LANE, message::compose(&finding, &self.identity))?;
                 }
             }
@@ -119,12 +120,12 @@ impl Results {
     /// An object that cannot be made holds up nothing else. The count is durable before work starts, so one that takes
     /// the box down with it is not tried for ever.
     fn make_objects(&self, study: &StudyUid, card: &FindingCard) -> Result<(), StoreError> {
-        let job = format!("objects/{}/{:?}", card.id, card.state);
+        let job = format!("objects/{}/{}", card.id, stating(card.state, card.revision));
         if self.store.attempts(&job)? >= ATTEMPTS_MAX {
             return Ok(());
         }
         let finding = self.store.finding(study, &card.id)?;
-        if finding.state != card.state {
+        if (finding.state, finding.revision) != (card.state, card.revision) {
             return Ok(());
         }
         self.store.attempt(&job)?;
@@ -142,15 +143,26 @@ fn leaves(store: &Store, card: &FindingCard) -> Result<bool, StoreError> {
         return Ok(false);
     }
     match card.state {
+        FindingState::Preliminary if card.revision > 0 && !card.assigned => left(store, card, 1),
         FindingState::Preliminary | FindingState::Confirmed | FindingState::Failed => Ok(true),
         FindingState::Provisional | FindingState::NotApplicable => Ok(false),
-        FindingState::Superseded | FindingState::Rejected => {
-            let left = |state| store.was_promised(&key(&card.id, state));
-            Ok(left(FindingState::Preliminary)? || left(FindingState::Confirmed)?)
-        }
+        FindingState::Superseded | FindingState::Rejected => left(store, card, 0),
     }
 }
 
-fn key(id: &str, state: FindingState) -> String {
-    format!("{LANE}/{id}/{state:?}")
+/// Whether the fleet was told of a finding, in this revision or a later one.
+fn left(store: &Store, card: &FindingCard, since: u32) -> Result<bool, StoreError> {
+    for revision in since..=card.revision {
+        for state in [FindingState::Preliminary, FindingState::Confirmed] {
+            if store.was_promised(&key(&card.id, state, revision))? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn key(id: &str, state: FindingState, revision: u32) -> String {
+    let key = format!("{LANE}/{id}/{state:?}");
+    if revision == 0 { key } else { format!("{key}/{revision}") }
 }

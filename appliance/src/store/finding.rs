@@ -1,8 +1,10 @@
 //! What an analysis found, as one document: the viewer, MQTT and (later) the DICOM results read the same one.
 
 use serde::{Deserialize, Serialize};
+use sidelight_kernels::{Dimensions, Region};
 use utoipa::ToSchema;
 
+use super::calcium::{Calcium, Vessel};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
@@ -81,6 +83,20 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// The voxels inside.
+    pub fn region(&self, dimensions: Dimensions) -> Region {
+        match self {
+            Self::Circle { center_px, radius_px, first_slice, last_slice } => {
+                Region::circle(dimensions, *center_px, *radius_px, *first_slice..=*last_slice)
+            }
+            Self::Polygon { points_px, first_slice, last_slice } => {
+                Region::polygon(dimensions, points_px, *first_slice..=*last_slice)
+            }
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Measurement {
     pub name: String,
@@ -104,14 +120,34 @@ pub struct Warning {
 }
 
 /// One lesion, grouped over slices for listing only; the score is made per slice.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Lesion {
     pub number: u32,
     pub peak_hu: i32,
     pub volume_mm3: f64,
     pub agatston: f64,
+    /// Absent without a calibration.
+    #[serde(default)]
+    pub mass_mg: Option<f64>,
     /// Column, row, slice.
     pub center_px: [f64; 3],
+    /// First and last column, row and slice, both inside.
+    #[serde(default)]
+    pub bounds_px: [[u32; 3]; 2],
+    /// Where a reader says it lies.
+    #[serde(default)]
+    pub vessel: Option<Vessel>,
+    #[serde(default)]
+    pub assigned_by: Option<String>,
+    /// RFC 3339, UTC.
+    #[serde(default)]
+    pub assigned_at: Option<String>,
+    /// Where it may lie by its position. Nobody's word: it changes no number.
+    #[serde(default)]
+    pub proposed: Option<Vessel>,
+    /// What else it may be, as far as its position tells.
+    #[serde(default)]
+    pub proposed_or: Vec<Vessel>,
     pub slices: Vec<LesionSlice>,
 }
 
@@ -122,6 +158,9 @@ pub struct LesionSlice {
     pub peak_hu: i32,
     pub weight: u32,
     pub agatston: f64,
+    /// Hounsfield units of its pixels added up.
+    #[serde(default)]
+    pub hounsfield_sum: i64,
     /// Row, first column, length in pixels.
     pub runs: Vec<[u32; 3]>,
 }
@@ -150,6 +189,12 @@ pub struct Finding {
     pub lesions: Vec<Lesion>,
     /// The list was cut; the sums count everything.
     pub lesions_truncated: bool,
+    /// Of a calcium finding that was scored.
+    #[serde(default)]
+    pub calcium: Option<Calcium>,
+    /// How often a reader changed what it says; a document or message names the revision it states.
+    #[serde(default)]
+    pub revision: u32,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,

@@ -108,7 +108,7 @@ impl Store {
         self.inner.journal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).append(entry)
     }
 
-    fn finding_path(&self, study: &StudyUid, id: &str) -> PathBuf {
+    pub(super) fn finding_path(&self, study: &StudyUid, id: &str) -> PathBuf {
         self.study_folder(study).join("findings").join(format!("{id}.json"))
     }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::assignments::Assigned;
 use super::durable;
 use super::error::StoreError;
 use super::identity::IdentityDecision;
@@ -37,6 +38,7 @@ pub(super) enum Entry {
         attempt: u32,
     },
     Asked(Question),
+    Assigned(Assigned),
     IdentityDecided(IdentityDecision),
     LegalHold {
         study: StudyUid,

@@ -9,7 +9,7 @@
 //! data/studies/<study>/findings/<id>.json
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/commitments/, data/procedures/         see commitment.rs and procedure.rs
-//! data/journal/journal.jsonl                  promises, deliveries, questions, attempts, queues, decisions, deletions
+//! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, attempts, queues, decisions, deletions
 //! data/audit/                                 who did what (`crate::audit`)
 //! data/index/                                 sled
 //! data/metadata/                              documents for DICOMweb, made again when missing
@@ -23,6 +23,8 @@
 //! is measured or what is sent; it never parses pixels.
 
 mod arrival;
+pub mod assignments;
+pub mod calcium;
 mod catalogue;
 pub mod commitment;
 mod durable;
@@ -35,6 +37,7 @@ pub mod identity;
 mod index;
 mod journal;
 pub mod ledger;
+pub mod lesions;
 mod live;
 mod matching;
 mod metadata;

@@ -59,10 +59,16 @@ impl ResultKind {
         SopInstanceUid::parse(&uid).expect("derived UIDs are legal")
     }
 
-    /// The object that states a finding in this state.
-    pub fn stating(self, finding_id: &str, state: FindingState) -> SopInstanceUid {
-        self.instance(finding_id, &format!("{state:?}").to_lowercase())
+    /// The object that states a finding in this state and revision.
+    pub fn stating(self, finding_id: &str, state: FindingState, revision: u32) -> SopInstanceUid {
+        self.instance(finding_id, &stating(state, revision))
     }
+}
+
+/// Tells apart what states a finding's states and revisions.
+pub fn stating(state: FindingState, revision: u32) -> String {
+    let state = format!("{state:?}").to_lowercase();
+    if revision == 0 { state } else { format!("{state} {revision}") }
 }
 
 /// A UID under 2.25 (PS3.5 B.2) from a hash: a version 8 UUID (RFC 9562) of SHA-256 over the parts.

@@ -155,6 +155,7 @@ impl Store {
                         index.put(Tree::Question, &key, &question)?;
                     }
                 }
+                Entry::Assigned(assigned) => self.replay_assignment(&assigned)?,
                 Entry::IdentityDecided(decision) => self.index_decision(&decision)?,
                 Entry::LegalHold { study, hold } => self.index_legal_hold(&study, hold.as_ref())?,
                 Entry::Deleting { objects } => {

@@ -92,6 +92,11 @@ pub struct FindingCard {
     /// Agatston score, where one was computed.
     pub agatston: Option<f64>,
     pub reason: Option<String>,
+    /// A reader has said of every lesion where it lies.
+    #[serde(default)]
+    pub assigned: bool,
+    #[serde(default)]
+    pub revision: u32,
 }
 
 impl From<&Finding> for FindingCard {
@@ -104,8 +109,10 @@ impl From<&Finding> for FindingCard {
             drawn: finding.is_drawn(),
             created_at: finding.created_at.clone(),
             study_instances: finding.study_instances,
-            agatston: finding.measurement("Agatston score"),
+            agatston: finding.measurement(super::calcium::AGATSTON),
             reason: finding.reason.clone(),
+            assigned: super::calcium::is_assigned(finding),
+            revision: finding.revision,
         }
     }
 }

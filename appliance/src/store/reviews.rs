@@ -1,13 +1,11 @@
 //! A reader's verdict on a finding: written into the finding's own file, durable before it counts.
 
 use super::Store;
+use super::calcium::recount;
 use super::error::StoreError;
 use super::finding::{Finding, FindingState};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
-
-pub const CONFIRMED_LABEL: &str = "calcium, automatic, confirmed by a reader";
-pub const REJECTED_LABEL: &str = "candidate calcium, automatic, rejected by a reader";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -32,8 +30,10 @@ pub enum ReviewError {
     Store(#[from] StoreError),
     #[error("a finding that is {0} cannot be reviewed")]
     NotReviewable(&'static str),
-    #[error("a region drawn by a reader is the reader's own measurement and needs no review")]
-    Drawn,
+    #[error("{lesions} lesions have no vessel yet: assign each of them, then confirm")]
+    Unassigned { lesions: usize },
+    #[error("more lesions were found than are listed, so they cannot all be assigned: draw a smaller region")]
+    TooManyLesions,
 }
 
 impl Store {
@@ -53,9 +53,6 @@ impl Store {
             return Err(StoreError::Unknown("finding").into());
         }
         let mut finding = self.finding(study, id)?;
-        if finding.is_drawn() {
-            return Err(ReviewError::Drawn);
-        }
         if finding.state == verdict.state() && finding.reviewer.as_deref() == Some(reader) {
             return Ok(finding);
         }
@@ -63,20 +60,29 @@ impl Store {
             (FindingState::Preliminary, _) | (FindingState::Confirmed, Verdict::Rejected) => {}
             (state, _) => return Err(ReviewError::NotReviewable(word(state))),
         }
+        if verdict == Verdict::Confirmed {
+            ready_to_confirm(&finding)?;
+        }
         finding.state = verdict.state();
         finding.reviewer = Some(reader.to_owned());
         finding.reviewed_at = Some(at.rfc3339());
-        let confirmed = verdict == Verdict::Confirmed;
-        finding.label = if confirmed { CONFIRMED_LABEL } else { REJECTED_LABEL }.into();
-        if let Some(category) = &mut finding.category {
-            category.provisional = !confirmed;
-        }
+        recount(&mut finding);
         self.record_finding(&finding)?;
         Ok(finding)
     }
 }
 
-fn word(state: FindingState) -> &'static str {
+/// A sum nobody looked at piece by piece is not confirmed.
+fn ready_to_confirm(finding: &Finding) -> Result<(), ReviewError> {
+    let lesions = finding.lesions.iter().filter(|lesion| lesion.vessel.is_none()).count();
+    match lesions {
+        0 if finding.lesions_truncated => Err(ReviewError::TooManyLesions),
+        0 => Ok(()),
+        lesions => Err(ReviewError::Unassigned { lesions }),
+    }
+}
+
+pub(super) fn word(state: FindingState) -> &'static str {
     match state {
         FindingState::Provisional => "provisional, because the study may still grow,",
         FindingState::Preliminary => "preliminary",

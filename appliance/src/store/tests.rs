@@ -75,6 +75,8 @@ fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
         warnings: Vec::new(),
         lesions: Vec::new(),
         lesions_truncated: false,
+        calcium: None,
+        revision: 0,
         reviewer: None,
         reviewed_at: None,
         superseded_by: None,

@@ -13,6 +13,7 @@ mod events;
 mod frames;
 mod identity;
 mod keeping;
+mod lesions;
 mod regions;
 mod reviews;
 pub mod shapes;
@@ -34,6 +35,7 @@ use utoipa::OpenApi;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
+use crate::rescore::Rescorer;
 use crate::stop::Stop;
 use crate::store::Store;
 
@@ -62,6 +64,7 @@ pub struct Desk {
     stop: Stop,
     sessions: access::Sessions,
     stacks: frames::Stacks,
+    rescorer: Rescorer,
 }
 
 impl Desk {
@@ -74,7 +77,8 @@ impl Desk {
         stop: Stop,
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
-        Self { config, store, compute, identity, clock, stop, sessions, stacks }
+        let rescorer = Rescorer::new(store.clone(), compute.clone());
+        Self { config, store, compute, identity, clock, stop, sessions, stacks, rescorer }
     }
 }
 
@@ -105,6 +109,8 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         regions::draw,
         reviews::review,
         reviews::report,
+        lesions::assign,
+        lesions::rescored,
         identity::identity,
         identity::decide,
         keeping::ledger,
@@ -140,6 +146,8 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/regions", post(regions::draw))
         .route("/api/studies/{study}/findings/{finding}/review", post(reviews::review))
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
+        .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
+        .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
         .route("/api/studies/{study}/ledger", get(keeping::ledger))

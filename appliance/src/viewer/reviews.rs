@@ -110,7 +110,7 @@ fn newest_report(store: &Store, study: &StudyUid, finding: &str) -> Result<Optio
 }
 
 /// A name as a report can carry it: one line, none of DICOM's separators.
-fn reader_name(text: &str) -> Result<String, ApiError> {
+pub(super) fn reader_name(text: &str) -> Result<String, ApiError> {
     let name = text.trim();
     let sound = (1..=READER_CHARACTERS_MAX).contains(&name.chars().count())
         && !name.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '='));

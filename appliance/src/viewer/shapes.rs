@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::store::assignments::Assignment;
 use crate::store::finding::{Finding, FindingState, Shape};
 use crate::store::reviews::Verdict;
 
@@ -212,6 +213,13 @@ pub struct RegionRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ReviewRequest {
     pub verdict: Verdict,
+    /// Who says so.
+    pub reader: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct AssignRequest {
+    pub assignments: Vec<Assignment>,
     /// Who says so.
     pub reader: String,
 }

@@ -85,19 +85,25 @@ fn activity(store: &Store, uid: &StudyUid, instances: u64, cards: &[FindingCard]
     StudyActivity { state, stage: String::new(), percent: None }
 }
 
-/// The score where there is one, else why there is none.
+/// The automatic score where there is one, else one that a reader drew, else why there is none.
 fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let automatic = || cards.iter().rev().filter(|card| !card.drawn && card.state.is_current());
     let scored = automatic().find(|card| card.agatston.is_some());
+    let drawn =
+        || cards.iter().rev().find(|card| card.drawn && card.state.is_current() && card.agatston.is_some());
     let rejected = || cards.iter().rev().find(|card| !card.drawn && card.state == FindingState::Rejected);
-    let card = scored.or_else(|| automatic().next()).or_else(rejected)?;
+    let card = scored.or_else(drawn).or_else(|| automatic().next()).or_else(rejected)?;
+    let place = if card.drawn { " in a drawn region" } else { "" };
     let text = match (card.agatston, card.state) {
-        (Some(score), FindingState::Confirmed) => format!("Agatston {score:.0} · confirmed"),
+        (Some(score), FindingState::Confirmed) => format!("Agatston {score:.0}{place} · confirmed"),
         (Some(score), FindingState::Provisional) => {
-            format!("Agatston {score:.0} · automatic, study may grow")
+            format!("Agatston {score:.0} · candidate, study may grow")
         }
         (Some(_), FindingState::Rejected) => "calcium: rejected by a reader".into(),
-        (Some(score), _) => format!("Agatston {score:.0} · automatic, unreviewed"),
+        (Some(score), _) if card.assigned && card.revision > 0 => {
+            format!("Agatston {score:.0}{place} · assigned, not confirmed")
+        }
+        (Some(score), _) => format!("Agatston {score:.0}{place} · candidate, unreviewed"),
         (None, FindingState::Failed) => "analysis failed".into(),
         (None, _) => "calcium: does not apply".into(),
     };

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { App } from "./shell/App";
 import { openStudy } from "./state/opened";
 import { openUid, session, start } from "./state/station";
+import { followChosenFinding } from "./state/threshold";
 import { followOpenedSeries, shown } from "./state/viewer";
 import "./styles/base.css";
 import "./styles/shell.css";
@@ -14,6 +15,7 @@ effect(() => {
   openStudy(session.value === "in" ? openUid.value : null);
 });
 followOpenedSeries();
+followChosenFinding();
 // Browser tests wait for this; painting itself sets it, this takes it back.
 effect(() => {
   if (shown.value === null) delete document.documentElement.dataset.ready;

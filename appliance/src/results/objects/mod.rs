@@ -1,10 +1,16 @@
 //! One finding as DICOM objects: a structured report, a segmentation, pictures, a one-page PDF.
 //!
 //! ```text
-//! preliminary, confirmed   SEG, SC, PDF, then the SR that refers to them   (SEG and SC once: pixels do not change)
+//! preliminary              SEG, SC, PDF, then the SR that refers to them
+//! every lesion assigned    PDF, SR
+//! confirmed                SC, PDF, SR            (the SEG once: pixels do not change)
 //! rejected, superseded     an SR that says so, where an earlier one exists
-//! provisional, failed, not applicable, drawn by a reader                   nothing
+//! provisional, failed, not applicable             nothing
 //! ```
+//!
+//! What a reader drew is a finding like any other. Assignments make a report once the last lesion has a vessel, not one
+//! for each key pressed; from then on every change makes one, so that no report is left saying what no longer holds.
+//! Each report names the one before it.
 //!
 //! The SR comes last, so its presence says that the others are there. UIDs follow from the finding alone, so a step
 //! that a crash interrupted is simply done again. Nothing is filed that `check` has something against.
@@ -18,6 +24,7 @@ mod picture;
 mod secondary_capture;
 mod segmentation;
 mod sr;
+mod sr_calcium;
 mod sr_items;
 mod subject;
 
@@ -28,6 +35,7 @@ use subject::Subject;
 
 use crate::clock::Timestamp;
 use crate::imaging::StackError;
+use crate::part10::InstanceFacts;
 use crate::store::finding::{Finding, FindingState};
 use crate::store::own_objects::ResultKind;
 use crate::store::records::FindingCard;
@@ -65,19 +73,39 @@ fn kind(error: &StackError) -> &'static str {
 
 /// Whether the box owes objects for a finding as it stands.
 pub(super) fn owed(store: &Store, study: &StudyUid, card: &FindingCard) -> Result<bool, StoreError> {
-    if card.drawn || card.agatston.is_none() {
+    if card.agatston.is_none() {
         return Ok(false);
     }
-    if has_report(store, study, &card.id, card.state)? {
+    let reports = reports(store, study, &card.id)?;
+    let kind = ResultKind::StructuredReport;
+    let own = kind.stating(&card.id, card.state, card.revision);
+    if reports.iter().any(|report| report.sop_instance == own) {
         return Ok(false);
     }
     match card.state {
-        FindingState::Preliminary | FindingState::Confirmed => Ok(true),
-        FindingState::Rejected | FindingState::Superseded => {
-            Ok(predecessor(store, study, &card.id, card.state)?.is_some())
+        FindingState::Preliminary | FindingState::Confirmed => {
+            let first = kind.stating(&card.id, FindingState::Preliminary, 0);
+            let said_more = reports.iter().any(|report| report.sop_instance != first);
+            Ok(card.revision == 0 || card.assigned || said_more)
         }
+        FindingState::Rejected | FindingState::Superseded => Ok(!reports.is_empty()),
         FindingState::Provisional | FindingState::Failed | FindingState::NotApplicable => Ok(false),
     }
+}
+
+/// Every report of a finding, in the order of their numbers.
+fn reports(store: &Store, study: &StudyUid, id: &str) -> Result<Vec<InstanceFacts>, StoreError> {
+    let records = store.instances(study, &ResultKind::StructuredReport.series(id))?;
+    let mut reports: Vec<_> = records.into_iter().map(|record| record.facts).collect();
+    reports.sort_by_key(|facts| facts.instance_number);
+    Ok(reports)
+}
+
+/// The number after the highest that a finding's objects of this kind have.
+fn next_number(store: &Store, study: &StudyUid, id: &str, kind: ResultKind) -> Result<u32, StoreError> {
+    let numbers = store.instances(study, &kind.series(id))?;
+    let highest = numbers.iter().filter_map(|record| record.facts.instance_number).max().unwrap_or(0);
+    Ok(u32::try_from(highest).unwrap_or(0) + 1)
 }
 
 /// Makes, checks and files what a finding in its present state becomes. Returns how many objects it filed.
@@ -91,9 +119,11 @@ pub(super) fn make(
     let known = Known::of(store, &finding.study_uid)?;
     let mut bench = Bench { store, subject, known, now, filed: 0 };
     let segmentation = ResultKind::Segmentation.instance(&finding.id, "1");
+    let newest = reports(store, &finding.study_uid, &finding.id)?.pop();
     let mut basis = sr::Basis {
         segmentation: None,
-        predecessor: predecessor(store, &finding.study_uid, &finding.id, finding.state)?,
+        predecessor: newest.map(|report| report.sop_instance.as_str().to_owned()),
+        number: next_number(store, &finding.study_uid, &finding.id, ResultKind::StructuredReport)?,
     };
     if matches!(finding.state, FindingState::Preliminary | FindingState::Confirmed) {
         bench.pictures()?;
@@ -114,7 +144,8 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Everything but the report. Pictures and lesions are made once, the page once for each state it can show.
+    /// Everything but the report. Lesions are made once, pictures once more when they are confirmed, the page with
+    /// every report.
     fn pictures(&mut self) -> Result<(), ObjectError> {
         if !self.holds(ResultKind::Segmentation, "1")?
             && let Some(set) = segmentation::segmentation(&self.subject)
@@ -123,13 +154,20 @@ impl Bench<'_> {
         }
         let (slices, all) = secondary_capture::slices(&self.subject);
         let shown = (slices.len(), all.max(slices.len()));
-        for (slice, number) in slices.into_iter().zip(1..) {
-            if !self.holds(ResultKind::SecondaryCapture, &format!("slice {slice}"))? {
+        let first = self.next_number(ResultKind::SecondaryCapture)?;
+        for (slice, number) in slices.into_iter().zip(first..) {
+            let part = secondary_capture::part(self.subject.finding, slice);
+            if !self.holds(ResultKind::SecondaryCapture, &part)? {
                 let set = secondary_capture::secondary_capture(&self.subject, slice, number, shown)?;
                 self.file(&set)?;
             }
         }
-        self.file(&pdf::encapsulated(&self.subject)?)
+        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+        self.file(&pdf::encapsulated(&self.subject, number)?)
+    }
+
+    fn next_number(&self, kind: ResultKind) -> Result<u32, StoreError> {
+        next_number(self.store, &self.subject.finding.study_uid, &self.subject.finding.id, kind)
     }
 
     fn holds(&self, kind: ResultKind, part: &str) -> Result<bool, StoreError> {
@@ -145,25 +183,4 @@ impl Bench<'_> {
         self.filed += 1;
         Ok(())
     }
-}
-
-/// The last report that a new one takes the place of.
-fn predecessor(
-    store: &Store,
-    study: &StudyUid,
-    id: &str,
-    state: FindingState,
-) -> Result<Option<String>, StoreError> {
-    for earlier in [FindingState::Confirmed, FindingState::Preliminary] {
-        if earlier != state && has_report(store, study, id, earlier)? {
-            let uid = ResultKind::StructuredReport.stating(id, earlier);
-            return Ok(Some(uid.as_str().to_owned()));
-        }
-    }
-    Ok(None)
-}
-
-fn has_report(store: &Store, study: &StudyUid, id: &str, state: FindingState) -> Result<bool, StoreError> {
-    let kind = ResultKind::StructuredReport;
-    store.holds(study, &kind.series(id), &kind.stating(id, state))
 }

@@ -12,24 +12,23 @@ use super::page::{AMBER, BAND, INK, PAPER, Page, QUIET, RULE, TINT, Type, WIDTH_
 use super::picture::slice as picture;
 use super::secondary_capture::telling_slice;
 use super::subject::{Subject, cut, program_sha256};
-use crate::store::finding::{FindingState, Lesion, Scope};
-use crate::store::own_objects::ResultKind;
+use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel, is_assigned};
+use crate::store::finding::{Finding, FindingState, Lesion, Scope};
+use crate::store::own_objects::{ResultKind, stating};
 
 const LEFT: f32 = 42.0;
 const RIGHT: f32 = WIDTH_PT - 42.0;
 const PICTURE_PT: f32 = 232.0;
 /// More rows do not fit the page; the SR and the screen list every lesion.
-const ROWS_MAX: usize = 10;
+const ROWS_MAX: usize = 7;
 const ROW_PT: f32 = 13.5;
 
-pub(super) fn encapsulated(subject: &Subject<'_>) -> Result<DataSet, ObjectError> {
+pub(super) fn encapsulated(subject: &Subject<'_>, number: u32) -> Result<DataSet, ObjectError> {
     let finding = subject.finding;
-    let (state, number) = match finding.state {
-        FindingState::Confirmed => ("confirmed", 2),
-        _ => ("preliminary", 1),
-    };
+    let state = if finding.state == FindingState::Confirmed { "confirmed" } else { "preliminary" };
     let class = uids::ENCAPSULATED_PDF_STORAGE;
-    let mut set = subject.begin(class, ResultKind::EncapsulatedPdf, state, number);
+    let part = stating(finding.state, finding.revision);
+    let mut set = subject.begin(class, ResultKind::EncapsulatedPdf, &part, number);
     set.set(tags::CONVERSION_TYPE, "WSD").set(tags::BURNED_IN_ANNOTATION, "YES");
     set.empty(tags::ACQUISITION_DATE_TIME);
     set.set(tags::DOCUMENT_TITLE, format!("Coronary calcium, {state}, not for diagnosis"));
@@ -53,7 +52,8 @@ fn document(subject: &Subject<'_>) -> Result<Vec<u8>, ObjectError> {
     patient(&mut page, subject);
     numbers(&mut page, subject);
     show(&mut page, subject)?;
-    let below = table(&mut page, &subject.finding.lesions);
+    let below = vessels(&mut page, subject.finding);
+    let below = table(&mut page, &subject.finding.lesions, below);
     explanations(&mut page, subject, below);
     footer(&mut page, subject);
     Ok(page.finish("Coronary calcium"))
@@ -115,24 +115,29 @@ fn numbers(page: &mut Page, subject: &Subject<'_>) {
     let finding = subject.finding;
     let value = |name| finding.measurement(name).unwrap_or(0.0);
     page.text("Agatston score", LEFT, 178.0, Type::new(10.0, false, QUIET));
-    page.text(&format!("{:.0}", value("Agatston score")), LEFT, 228.0, Type::new(52.0, true, INK));
-    let category = finding.category.as_ref().map(|category| {
-        let provisional = if category.provisional { " (provisional)" } else { "" };
-        format!("{}{provisional}", category.text)
-    });
+    page.text(&format!("{:.0}", value(AGATSTON)), LEFT, 228.0, Type::new(52.0, true, INK));
+    let provisional = |provisional| if provisional { " (provisional)" } else { "" };
+    let given = |words: Option<String>| words.unwrap_or_else(|| "not given, see the limits".into());
+    let category = finding.category.as_ref();
+    let category = category.map(|given| format!("{}{}", given.text, provisional(given.provisional)));
+    let calcium = finding.calcium.as_ref();
+    let drs = calcium.and_then(|calcium| calcium.cac_drs.as_ref());
+    let drs = drs.map(|drs| format!("{}{}", drs.words(), provisional(drs.provisional)));
+    let mass = finding.measurement(MASS).map(|mg| format!("{mg:.1} mg"));
     let rows = [
-        ("Category", category.unwrap_or_else(|| "not given, see the limits below".into())),
-        ("Volume", format!("{:.1} mm³", value("Volume"))),
-        ("Lesions", format!("{:.0}", value("Lesions"))),
-        ("Exact score", format!("{:.2}", value("Agatston score"))),
+        ("Category", given(category)),
+        ("CAC-DRS", given(drs)),
+        ("Volume", format!("{:.1} mm³", value(VOLUME))),
+        ("Mass", mass.unwrap_or_else(|| "not calibrated".into())),
+        ("Lesions", format!("{:.0}, exact score {:.2}", value(LESIONS), value(AGATSTON))),
     ];
-    let mut y = 256.0;
+    let mut y = 254.0;
     for (name, value) in rows {
         page.text(name, LEFT, y, Type::new(9.0, false, QUIET));
         page.text(&value, LEFT + 74.0, y, Type::new(10.0, true, INK));
-        y += 17.0;
+        y += 16.0;
     }
-    let mut y = y + 8.0;
+    let mut y = y + 4.0;
     for warning in &finding.warnings {
         y = page.paragraph(&warning.text, [LEFT, y], 240.0, Type::new(8.5, true, [0.6, 0.3, 0.0])) + 3.0;
     }
@@ -160,13 +165,53 @@ fn centers(subject: &Subject<'_>) -> Vec<[f64; 2]> {
     lesions.map(|lesion| [lesion.center_px[0] / columns, lesion.center_px[1] / rows]).collect()
 }
 
+/// The four arteries side by side, and what counts for nothing. Returns where the next text may begin.
+fn vessels(page: &mut Page, finding: &Finding) -> f32 {
+    let Some(calcium) = &finding.calcium else { return 430.0 };
+    let quiet = Type::new(8.0, false, QUIET);
+    let column = (RIGHT - LEFT) / 5.0;
+    page.fill([LEFT, 418.0], [RIGHT - LEFT, 32.0], TINT);
+    let sum = |vessel| calcium.vessels.iter().find(|part| part.vessel == vessel).map(|part| part.sum);
+    let mut x = LEFT + 8.0;
+    for vessel in Vessel::ALL.into_iter().filter(|vessel| vessel.is_coronary()) {
+        page.text(vessel.name(), x, 429.0, quiet);
+        let score = match sum(vessel) {
+            Some(sum) => format!("{:.1}", sum.agatston),
+            None if is_assigned(finding) && !finding.lesions.is_empty() => "0".to_owned(),
+            None => "–".to_owned(),
+        };
+        page.text(&score, x, 444.0, Type::new(12.0, true, INK));
+        x += column;
+    }
+    let others = calcium.vessels.iter().filter(|part| !part.vessel.is_coronary());
+    let others: Vec<String> =
+        others.map(|part| format!("{} {}", part.vessel.name(), part.sum.lesions)).collect();
+    page.text("Not counted (lesions)", x, 429.0, quiet);
+    page.text(
+        &if others.is_empty() { "–".into() } else { others.join(", ") },
+        x,
+        443.0,
+        Type::new(9.0, true, INK),
+    );
+    if calcium.unassigned == 0 {
+        return 468.0;
+    }
+    let words = format!(
+        "{} of {} lesions are not assigned to a vessel by a reader; they are in the total only.",
+        calcium.unassigned,
+        finding.lesions.len()
+    );
+    page.text(&words, LEFT, 462.0, quiet);
+    480.0
+}
+
 /// The lesions with the largest scores. Returns where the next text may begin.
-fn table(page: &mut Page, lesions: &[Lesion]) -> f32 {
-    let ends = [LEFT + 42.0, LEFT + 150.0, LEFT + 262.0, LEFT + 386.0, RIGHT - 6.0];
-    let mut y = 430.0;
+fn table(page: &mut Page, lesions: &[Lesion], y: f32) -> f32 {
+    let ends = [LEFT + 42.0, LEFT + 104.0, LEFT + 190.0, LEFT + 290.0, LEFT + 400.0, RIGHT - 6.0];
+    let mut y = y;
     page.text("Lesions", LEFT, y, Type::new(11.0, true, INK));
     y += 18.0;
-    for (name, end) in ["No.", "Slices", "Peak HU", "Volume mm³", "Agatston"].iter().zip(ends) {
+    for (name, end) in ["No.", "Vessel", "Slices", "Peak HU", "Volume mm³", "Agatston"].iter().zip(ends) {
         page.text_to(name, end, y, Type::new(8.0, false, QUIET));
     }
     page.fill([LEFT, y + 4.0], [RIGHT - LEFT, 0.7], RULE);
@@ -180,7 +225,7 @@ fn table(page: &mut Page, lesions: &[Lesion]) -> f32 {
         }
     }
     let rest = match lesions.len() {
-        0 => Some("No lesion of at least 130 HU and 1 mm² was found in the region.".to_owned()),
+        0 => Some("No lesion above the threshold and of at least 1 mm² was found in the region.".to_owned()),
         count if count > ROWS_MAX => Some(format!("and {} smaller ones", count - ROWS_MAX)),
         _ => None,
     };
@@ -191,12 +236,13 @@ fn table(page: &mut Page, lesions: &[Lesion]) -> f32 {
     y + 24.0
 }
 
-fn row(lesion: &Lesion) -> [String; 5] {
+fn row(lesion: &Lesion) -> [String; 6] {
     let first = lesion.slices.iter().map(|part| part.slice + 1).min().unwrap_or(0);
     let last = lesion.slices.iter().map(|part| part.slice + 1).max().unwrap_or(0);
     let slices = if first == last { first.to_string() } else { format!("{first}–{last}") };
     [
         lesion.number.to_string(),
+        lesion.vessel.map_or("–", Vessel::name).to_owned(),
         slices,
         lesion.peak_hu.to_string(),
         format!("{:.1}", lesion.volume_mm3),
@@ -209,10 +255,14 @@ fn explanations(page: &mut Page, subject: &Subject<'_>, y: f32) {
     let (head, small) = (Type::new(9.5, true, INK), Type::new(8.0, false, INK));
     page.text("How this was measured", LEFT, y, head);
     let increment = subject.stack.geometry.as_ref().map_or(0.0, |geometry| geometry.slice_increment_mm);
+    let scoring = subject.finding.calcium.as_ref().map(|calcium| calcium.scoring.method.as_str());
+    let calibration = subject.finding.calcium.as_ref().map(|calcium| calcium.mass.source.as_str());
     let method = format!(
-        "Agatston 1990: in each slice, 8-connected pixels of at least 130 HU and together at least 1 mm², area times \
-         weight (1 to 4 from a peak of 130, 200, 300, 400 HU) times slice increment ({increment:.2} mm) over 3 mm. \
-         Volume: the same voxels, not interpolated. Lesions join slices for listing only."
+        "{} In each slice, 8-connected pixels from the threshold on and together at least 1 mm²: area times weight (1 to \
+         4, by the peak of that slice's lesion) times slice increment ({increment:.2} mm) over 3 mm. Volume: the same \
+         voxels, not interpolated. Lesions join slices for listing only. Mass: {}.",
+        scoring.unwrap_or_default(),
+        calibration.unwrap_or("not calibrated")
     );
     let mut at = page.paragraph(&method, [LEFT, y + 12.0], width, small) + 5.0;
     page.text("Where it looked, and limits", LEFT, at, head);
@@ -221,8 +271,8 @@ fn explanations(page: &mut Page, subject: &Subject<'_>, y: f32) {
         Scope::Region { .. } => "A region drawn by a reader.",
     };
     at = page.paragraph(rule, [LEFT, at + 12.0], width, small) + 2.0;
-    let limits = "Metal, stents, valves and the aorta inside the region may be counted. No mass, no vessel \
-                  assignment and no percentile are given. Every lesion must be looked at on the original images.";
+    let limits = "The total sums LM, LAD, LCX and RCA and what nobody has assigned, never aorta, valve or other. No \
+                  percentile is given. Every lesion must be looked at on the original images.";
     page.paragraph(limits, [LEFT, at], width, small);
 }
 

@@ -11,13 +11,16 @@ use super::dataset::{Code, DataSet};
 use super::picture::{AMBER, BIG, BOLD, Canvas, GREY, PANEL, PLAIN, WHITE, slice as picture};
 use super::subject::Subject;
 use crate::imaging::edge_letters;
-use crate::store::finding::{FindingState, Lesion};
-use crate::store::own_objects::ResultKind;
+use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel};
+use crate::store::finding::{Finding, FindingState, Lesion, LesionSlice};
+use crate::store::own_objects::{ResultKind, stating};
 
 /// A heart has 40 to 60 slices of 3 mm; thinner stacks show their highest-scoring slices only, and say so.
 const IMAGES_MAX: usize = 60;
 const PANEL_WIDTH_PX: usize = 288;
 const MARGIN_PX: usize = 14;
+/// Letters of the bold font that fit beside the margins.
+const LABEL_CHARS: usize = 32;
 
 /// Slices to draw, in the order of the stack, and how many there would have been.
 pub(super) fn slices(subject: &Subject<'_>) -> (Vec<u32>, usize) {
@@ -44,6 +47,14 @@ pub(super) fn telling_slice(subject: &Subject<'_>) -> u32 {
     slices.into_iter().max_by(|a, b| sum(*a).total_cmp(&sum(*b))).unwrap_or(0)
 }
 
+/// Names a slice's picture. A confirmed one is another: it carries vessels and another legend.
+pub(super) fn part(finding: &Finding, slice: u32) -> String {
+    match finding.state {
+        FindingState::Confirmed => format!("slice {slice} {}", stating(finding.state, finding.revision)),
+        _ => format!("slice {slice}"),
+    }
+}
+
 pub(super) fn secondary_capture(
     subject: &Subject<'_>,
     slice: u32,
@@ -57,7 +68,7 @@ pub(super) fn secondary_capture(
     let mut canvas = Canvas::new(slice_picture.width + PANEL_WIDTH_PX, height, PANEL);
     canvas.paste(&slice_picture, 0);
     legend(&mut canvas, subject, slice, slice_picture.width + MARGIN_PX, shown);
-    let part = format!("slice {slice}");
+    let part = part(subject.finding, slice);
     let class = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
     let mut set = subject.begin(class, ResultKind::SecondaryCapture, &part, number);
     set.set(tags::CONVERSION_TYPE, "WSD").set(tags::IMAGE_TYPE, "DERIVED\\SECONDARY");
@@ -87,8 +98,23 @@ fn orientation(subject: &Subject<'_>) -> String {
     letters.map_or_else(String::new, |[_, right, _, bottom]| format!("{right}\\{bottom}"))
 }
 
-fn on(lesions: &[Lesion], slice: u32) -> impl Iterator<Item = (u32, &crate::store::finding::LesionSlice)> {
-    let parts = lesions.iter().flat_map(|lesion| lesion.slices.iter().map(move |part| (lesion.number, part)));
+/// Lines of at most so many letters, broken between words.
+fn wrapped(text: &str, letters: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= letters => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+fn on(lesions: &[Lesion], slice: u32) -> impl Iterator<Item = (&Lesion, &LesionSlice)> {
+    let parts = lesions.iter().flat_map(|lesion| lesion.slices.iter().map(move |part| (lesion, part)));
     parts.filter(move |(_, part)| part.slice == slice)
 }
 
@@ -96,17 +122,22 @@ fn legend(canvas: &mut Canvas, subject: &Subject<'_>, slice: u32, x: usize, show
     let finding = subject.finding;
     let mut pen = Pen { canvas, x, y: MARGIN_PX };
     pen.line("Coronary calcium", BOLD, GREY, 22);
-    let score = finding.measurement("Agatston score").unwrap_or(0.0);
+    let score = finding.measurement(AGATSTON).unwrap_or(0.0);
     pen.line(&format!("Agatston {score:.0}"), BIG, WHITE, 26);
     if let Some(category) = &finding.category {
         let provisional = if category.provisional { " (provisional)" } else { "" };
         pen.line(&format!("Category {}{provisional}", category.text), PLAIN, WHITE, 17);
     }
-    if let Some(volume) = finding.measurement("Volume") {
-        pen.line(&format!("Volume {volume:.0} mm3"), PLAIN, WHITE, 17);
+    if let Some(drs) = finding.calcium.as_ref().and_then(|calcium| calcium.cac_drs.as_ref()) {
+        pen.line(&format!("CAC-DRS {}", drs.words()), PLAIN, WHITE, 17);
     }
-    let lesions = finding.measurement("Lesions").unwrap_or(0.0);
-    pen.line(&format!("Lesions {lesions:.0}"), PLAIN, WHITE, 28);
+    if let Some(volume) = finding.measurement(VOLUME) {
+        let mass = finding.measurement(MASS).map(|mg| format!(", mass {mg:.1} mg")).unwrap_or_default();
+        pen.line(&format!("Volume {volume:.0} mm3{mass}"), PLAIN, WHITE, 17);
+    }
+    let lesions = finding.measurement(LESIONS).unwrap_or(0.0);
+    pen.line(&format!("Lesions {lesions:.0}"), PLAIN, WHITE, 17);
+    pen.y += 11;
     let frames = subject.stack.frames.len();
     pen.line(&format!("Slice {} of {frames}", slice + 1), BOLD, GREY, 18);
     lesion_lines(&mut pen, finding.lesions.as_slice(), slice);
@@ -115,10 +146,11 @@ fn legend(canvas: &mut Canvas, subject: &Subject<'_>, slice: u32, x: usize, show
         pen.line(&format!("{drawn} of {all} slices with lesions"), PLAIN, GREY, 16);
         pen.line("are shown, highest scores", PLAIN, GREY, 16);
     }
-    let reviewed = finding.state == FindingState::Confirmed;
-    let who = if reviewed { "automatic, confirmed by a reader" } else { "automatic, unreviewed" };
-    pen.y = pen.canvas.height - 68;
-    pen.line(who, BOLD, AMBER, 17);
+    let label = wrapped(&finding.label, LABEL_CHARS);
+    pen.y = pen.canvas.height - 51 - 17 * label.len();
+    for line in label {
+        pen.line(&line, BOLD, AMBER, 17);
+    }
     pen.line("not for diagnosis", BOLD, AMBER, 17);
     pen.line(&format!("Sidelight {}", subject.maker.version), PLAIN, GREY, 17);
 }
@@ -131,9 +163,13 @@ fn lesion_lines(pen: &mut Pen<'_>, lesions: &[Lesion], slice: u32) {
         pen.line("no candidate lesion", PLAIN, WHITE, 16);
         return;
     }
-    pen.line("  no.  area mm2  peak HU  score", PLAIN, GREY, 16);
-    for (number, part) in parts.iter().take(LINES_MAX) {
-        let words = format!("{number:>5}{:>10.1}{:>9}{:>7.1}", part.area_mm2, part.peak_hu, part.agatston);
+    pen.line(" no. vessel area mm2 peak HU score", PLAIN, GREY, 16);
+    for (lesion, part) in parts.iter().take(LINES_MAX) {
+        let vessel = lesion.vessel.map_or("-", Vessel::name);
+        let words = format!(
+            "{:>4} {vessel:<6}{:>9.1}{:>8}{:>6.1}",
+            lesion.number, part.area_mm2, part.peak_hu, part.agatston
+        );
         pen.line(&words, PLAIN, WHITE, 15);
     }
     if parts.len() > LINES_MAX {

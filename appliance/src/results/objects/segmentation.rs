@@ -6,7 +6,7 @@
 use dicom_dictionary_std::{tags, uids};
 
 use super::dataset::{Code, DataSet};
-use super::subject::Subject;
+use super::subject::{Subject, cut};
 use crate::imaging::StackGeometry;
 use crate::store::finding::{Lesion, LesionSlice};
 use crate::store::own_objects::{ResultKind, derived_uid};
@@ -34,7 +34,7 @@ pub(super) fn segmentation(subject: &Subject<'_>) -> Option<DataSet> {
     let mut set = subject.begin(uids::SEGMENTATION_STORAGE, ResultKind::Segmentation, "1", 1);
     set.set(tags::FRAME_OF_REFERENCE_UID, frame_of_reference).empty(tags::POSITION_REFERENCE_INDICATOR);
     set.set(tags::IMAGE_TYPE, "DERIVED\\PRIMARY").set(tags::SEGMENTATION_TYPE, "BINARY");
-    set.set(tags::CONTENT_LABEL, "CALCIUM").set(tags::CONTENT_DESCRIPTION, &*subject.finding.label);
+    set.set(tags::CONTENT_LABEL, "CALCIUM").set(tags::CONTENT_DESCRIPTION, cut(&subject.finding.label, 64));
     set.empty(tags::CONTENT_CREATOR_NAME);
     set.set(tags::LOSSY_IMAGE_COMPRESSION, "00").set(tags::SEGMENTS_OVERLAP, "NO");
     set.us(tags::SAMPLES_PER_PIXEL, &[1]).set(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2");
@@ -186,7 +186,15 @@ mod tests {
 
     #[test]
     fn frames_that_are_no_whole_bytes_follow_each_other_bit_by_bit() {
-        let part = |runs| LesionSlice { slice: 0, area_mm2: 1.0, peak_hu: 1, weight: 1, agatston: 1.0, runs };
+        let part = |runs| LesionSlice {
+            slice: 0,
+            area_mm2: 1.0,
+            peak_hu: 1,
+            weight: 1,
+            agatston: 1.0,
+            hounsfield_sum: 1,
+            runs,
+        };
         let (first, second) = (part(vec![[0, 1, 2]]), part(vec![[2, 0, 1]]));
         let frame = |segment, part| Frame { segment, slice: 0, parts: vec![part] };
         // Three rows of three pixels: the second frame begins at bit 9.

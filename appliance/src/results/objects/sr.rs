@@ -1,29 +1,17 @@
-//! The Comprehensive SR: content in the manner of TID 3900 (report), 3905 (calcium scoring) and 4019 (algorithm).
-//!
-//! No template is claimed in the object: rows a reader must fill (history, procedure) are not there. The scored
-//! numbers come with their method, threshold and unit; each lesion names the slices it lies on and its segment. A
-//! report of a rejected or superseded finding says so, names the report it takes back, and carries no number.
+//! The Comprehensive SR: TID 3900 (report), 3905 (calcium scoring) and 4019 (algorithm). What it says of calcium is in
+//! `sr_calcium.rs`. A report of a rejected or superseded finding says so, names the report it takes back, and carries
+//! no number.
 
 use dicom_dictionary_std::{tags, uids};
 
 use super::dataset::{Code, DataSet};
-use super::sr_items::{Node, Relation, code, container, image, number, segment, text, uid};
+use super::sr_calcium::calcium;
+use super::sr_items::{Node, Relation, code, container, text, uid};
 use super::subject::{MANUFACTURER, MODEL, Subject, cut, date_time};
-use crate::store::finding::{Finding, FindingState, Lesion};
-use crate::store::own_objects::{ResultKind, derived_uid};
+use crate::store::finding::{Finding, FindingState, Scope};
+use crate::store::own_objects::{ResultKind, stating};
 
 const REPORT: Code = Code("122600", "DCM", "Cardiovascular Analysis Report");
-const CALCIUM: Code = Code("122603", "DCM", "Calcium Scoring Analysis");
-const SCORE: Code = Code("450360000", "SCT", "Coronary artery calcium score");
-const VOLUME: Code = Code("122660", "DCM", "Calcium Volume");
-const THRESHOLD: Code = Code("122657", "DCM", "Agatston Score Threshold");
-const METHOD: Code = Code("370129005", "SCT", "Measurement Method");
-const AGATSTON: Code = Code("112055", "DCM", "Agatston scoring method");
-const VOLUME_METHOD: Code = Code("112056", "DCM", "Volume scoring method");
-const COMMENT: Code = Code("121106", "DCM", "Comment");
-const ONE: Code = Code("1", "UCUM", "no units");
-const CUBIC_MM: Code = Code("mm3", "UCUM", "cubic millimeter");
-const HOUNSFIELD: Code = Code("[hnsf'U]", "UCUM", "Hounsfield unit");
 
 /// What a report stands on besides its images.
 #[derive(Clone, Debug, Default)]
@@ -32,12 +20,15 @@ pub(super) struct Basis {
     pub segmentation: Option<String>,
     /// SOP Instance UID of the report this one takes the place of.
     pub predecessor: Option<String>,
+    /// Instance number: grows from report to report.
+    pub number: u32,
 }
 
 pub(super) fn report(subject: &Subject<'_>, basis: &Basis) -> DataSet {
     let finding = subject.finding;
-    let (part, number) = part(finding.state);
-    let mut set = subject.begin(uids::COMPREHENSIVE_SR_STORAGE, ResultKind::StructuredReport, part, number);
+    let part = stating(finding.state, finding.revision);
+    let kind = ResultKind::StructuredReport;
+    let mut set = subject.begin(uids::COMPREHENSIVE_SR_STORAGE, kind, &part, basis.number);
     set.empty(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE);
     set.empty(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE);
     if finding.lesions_truncated {
@@ -70,16 +61,6 @@ pub(super) fn report(subject: &Subject<'_>, basis: &Basis) -> DataSet {
     }
     root(subject, basis).write_root(&mut set);
     set
-}
-
-/// Instance number and name of the report that states a finding in this state.
-fn part(state: FindingState) -> (&'static str, u32) {
-    match state {
-        FindingState::Confirmed => ("confirmed", 2),
-        FindingState::Rejected => ("rejected", 3),
-        FindingState::Superseded => ("superseded", 4),
-        _ => ("preliminary", 1),
-    }
 }
 
 /// Only a reader's own verdict is verified; what the box says by itself is not.
@@ -122,9 +103,11 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
         Code("121049", "DCM", "Language of Content Item and Descendants"),
         english,
     )];
+    let procedure = Code("426005005", "SCT", "Cardiac CT for calcium scoring");
+    nodes.push(code(Relation::Concept, Code("121058", "DCM", "Procedure reported"), procedure));
     nodes.extend(observer(subject));
     nodes.push(calcium(subject, basis));
-    container(Relation::Contains, REPORT, nodes)
+    container(Relation::Contains, REPORT, nodes).by_template("3900")
 }
 
 /// TID 1004, the device as observer.
@@ -140,42 +123,6 @@ fn observer(subject: &Subject<'_>) -> [Node; 6] {
     ]
 }
 
-fn calcium(subject: &Subject<'_>, basis: &Basis) -> Node {
-    let finding = subject.finding;
-    let mut nodes = algorithm(subject);
-    nodes.extend(statements(finding).into_iter().map(|words| text(Relation::Contains, COMMENT, words)));
-    if withdrawn(finding.state) {
-        // Whoever reads numbers by machine must find none in a report that takes them back.
-        return container(Relation::Contains, CALCIUM, nodes);
-    }
-    // The threshold and weights are Agatston's own (kernels, Protocol::AGATSTON); no other is offered.
-    nodes.push(number(THRESHOLD, 130.0, HOUNSFIELD, Vec::new()));
-    let method = |method| vec![code(Relation::Concept, METHOD, method)];
-    if let Some(score) = finding.measurement("Agatston score") {
-        nodes.push(number(SCORE, score, ONE, method(AGATSTON)));
-    }
-    if let Some(volume) = finding.measurement("Volume") {
-        nodes.push(number(VOLUME, volume, CUBIC_MM, method(VOLUME_METHOD)));
-    }
-    nodes.extend(finding.lesions.iter().map(|found| lesion(subject, basis, found)));
-    container(Relation::Contains, CALCIUM, nodes)
-}
-
-fn withdrawn(state: FindingState) -> bool {
-    matches!(state, FindingState::Rejected | FindingState::Superseded)
-}
-
-/// TID 4019.
-fn algorithm(subject: &Subject<'_>) -> Vec<Node> {
-    let algorithm = &subject.finding.algorithm;
-    let concept = Relation::Concept;
-    vec![
-        text(concept, Code("111001", "DCM", "Algorithm Name"), algorithm.name.clone()),
-        text(concept, Code("111003", "DCM", "Algorithm Version"), algorithm.version.clone()),
-        text(concept, Code("111002", "DCM", "Algorithm Parameters"), subject.provenance()),
-    ]
-}
-
 /// Everything a person must know before using the numbers, a sentence each.
 pub(super) fn statements(finding: &Finding) -> Vec<String> {
     let mut said = vec![finding.label.clone()];
@@ -188,41 +135,28 @@ pub(super) fn statements(finding: &Finding) -> Vec<String> {
             let reason = finding.superseded_reason.as_deref().unwrap_or("a newer result took its place");
             said.push(format!("SUPERSEDED: do not use the numbers of the report before. {reason}"));
         }
-        _ => said.push("Computed without a person and not reviewed; not for diagnosis.".into()),
+        _ => said.push(origin(finding)),
     }
     if let Some(category) = &finding.category {
-        let provisional = if category.provisional { " (provisional)" } else { "" };
-        said.push(format!("{} {}{provisional}", category.scheme, category.text));
+        said.push(format!("{} {}{}", category.scheme, category.text, provisional(category.provisional)));
+    }
+    if let Some(drs) = finding.calcium.as_ref().and_then(|calcium| calcium.cac_drs.as_ref()) {
+        said.push(format!("CAC-DRS {}{}", drs.words(), provisional(drs.provisional)));
     }
     said.extend(finding.warnings.iter().map(|warning| format!("Warning: {}", warning.text)));
     said.extend(finding.reason.clone());
     said
 }
 
-fn lesion(subject: &Subject<'_>, basis: &Basis, lesion: &Lesion) -> Node {
-    let tracking = derived_uid(&["lesion", &subject.finding.id, &lesion.number.to_string()]);
-    let concept = Relation::Concept;
-    let name = Code("112039", "DCM", "Tracking Identifier");
-    let mut nodes = vec![
-        text(concept, name, format!("Lesion {}", lesion.number)),
-        uid(concept, Code("112040", "DCM", "Tracking Unique Identifier"), tracking),
-        code(
-            Relation::Contains,
-            Code("121071", "DCM", "Finding"),
-            Code("18115005", "SCT", "Pathologic calcification, calcified structure"),
-        ),
-    ];
-    nodes.extend(basis.segmentation.iter().map(|uid| segment(uid, lesion.number)));
-    let mut slices: Vec<u32> = lesion.slices.iter().map(|slice| slice.slice).collect();
-    slices.dedup();
-    let images = || slices.iter().filter_map(|slice| subject.frame(*slice));
-    nodes.extend(images().map(|frame| image(Relation::Contains, subject.image_item(frame))));
-    let method = |method| vec![code(concept, METHOD, method)];
-    nodes.push(number(SCORE, lesion.agatston, ONE, method(AGATSTON)));
-    nodes.push(number(VOLUME, lesion.volume_mm3, CUBIC_MM, method(VOLUME_METHOD)));
-    let maximum = Code("56851009", "SCT", "Maximum");
-    let peak = vec![code(concept, Code("121401", "DCM", "Derivation"), maximum)];
-    let attenuation = Code("112031", "DCM", "Attenuation Coefficient");
-    nodes.push(number(attenuation, f64::from(lesion.peak_hu), HOUNSFIELD, peak));
-    container(Relation::Contains, Code("125007", "DCM", "Measurement Group"), nodes)
+fn origin(finding: &Finding) -> String {
+    match &finding.scope {
+        Scope::Automatic { .. } => "Computed without a person and not confirmed; not for diagnosis.".into(),
+        Scope::Region { reader, .. } => {
+            format!("Measured in a region drawn by {reader} and not confirmed; not for diagnosis.")
+        }
+    }
+}
+
+fn provisional(provisional: bool) -> &'static str {
+    if provisional { " (provisional)" } else { "" }
 }

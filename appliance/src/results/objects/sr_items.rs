@@ -30,6 +30,14 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Claims a template of PS3.16 for a container.
+    pub(super) fn by_template(mut self, template: &str) -> Self {
+        let mut claim = DataSet::new();
+        claim.set(tags::MAPPING_RESOURCE, "DCMR").set(tags::TEMPLATE_IDENTIFIER, template);
+        self.item.sequence(tags::CONTENT_TEMPLATE_SEQUENCE, vec![claim]);
+        self
+    }
+
     /// The root of a document stands in the data set itself and belongs to nothing.
     pub(super) fn write_root(self, set: &mut DataSet) {
         set.merge(self.item);

@@ -1,6 +1,6 @@
 // Talks to the box. Every failure becomes an ApiError whose message a person can act on.
 // Deliberately does not retry: each caller knows whether trying again makes sense.
-import type { BoxFacts, Finding, Shape, StudyDetail, StudySummary, Verdict } from "./types";
+import type { BoxFacts, Finding, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
 
 /** What the caller can do about it: sign in again, wait, try again, or give up. */
 export type ApiErrorKind = "unreachable" | "signed_out" | "not_found" | "refused" | "box_failed";
@@ -9,6 +9,8 @@ export class ApiError extends Error {
   constructor(
     readonly kind: ApiErrorKind,
     message: string,
+    /** Of an answer that was refused. */
+    readonly status: number | null = null,
   ) {
     super(message);
     this.name = "ApiError";
@@ -50,7 +52,7 @@ export function errorFromResponse(status: number, body: string): ApiError {
   } catch {
     // Not JSON: a proxy or a crash answered, and its text is not for readers.
   }
-  return new ApiError(kind, message);
+  return new ApiError(kind, message, status);
 }
 
 /** For anything that was thrown on the way: an abort stays an abort, a dead network gets our sentence. */
@@ -128,6 +130,21 @@ const findingPath = (uid: string, id: string): string => `${studyPath(uid)}/find
 
 export async function postReview(uid: string, id: string, verdict: Verdict, reader: string): Promise<Finding> {
   return json<Finding>(`${findingPath(uid, id)}/review`, post({ verdict, reader }));
+}
+
+export interface Assignment {
+  lesion: number;
+  /** Null takes an assignment back. */
+  vessel: Vessel | null;
+}
+
+export async function postAssignments(uid: string, id: string, assignments: readonly Assignment[], reader: string): Promise<Finding> {
+  return json<Finding>(`${findingPath(uid, id)}/lesions`, post({ assignments, reader }));
+}
+
+/** The score at another threshold. Rejects with status 409 where a newer threshold was asked for meanwhile. */
+export async function fetchRescored(uid: string, id: string, thresholdHu: number): Promise<Rescored> {
+  return json<Rescored>(`${findingPath(uid, id)}/rescored?threshold_hu=${thresholdHu}`);
 }
 
 /** The one-page report of a result that stands; the box makes it shortly after the result. */

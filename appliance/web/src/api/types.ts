@@ -20,9 +20,18 @@ export type EdgeLetters = Schemas["EdgeLetters"];
 export type FindingState = Schemas["FindingState"];
 export type Verdict = Schemas["Verdict"];
 export type Measurement = Schemas["Measurement"];
+export type Vessel = Schemas["Vessel"];
+export type Calcium = Whole<Omit<Schemas["Calcium"], "vessels">> & { vessels: VesselSum[] };
+export type VesselSum = Whole<Schemas["VesselSum"]>;
 export type BoxFacts = Whole<Schemas["BoxState"]>;
 
-export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope"> & { lesions: Lesion[]; scope: Scope };
+export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium"> & {
+  lesions: Lesion[];
+  scope: Scope;
+  calcium: Calcium | null;
+};
+
+export type Rescored = Omit<Whole<Schemas["Rescored"]>, "lesions"> & { lesions: Lesion[] };
 
 export type Scope = Extract<Schemas["Scope"], { kind: "automatic" }> | { kind: "region"; shape: Shape; reader: string };
 
@@ -35,8 +44,10 @@ type Polygon = Omit<Extract<Schemas["Shape"], { shape: "polygon" }>, "points_px"
 export type Shape = Circle | Polygon;
 
 /** `center_px` is column, row, slice; slices are indices in the stack (ascending patient z). */
-export type Lesion = Omit<Schemas["Lesion"], "center_px" | "slices"> & {
+export type Lesion = Omit<Whole<Schemas["Lesion"]>, "center_px" | "bounds_px" | "slices"> & {
   center_px: [number, number, number];
+  /** First and last column, row, slice, both inside. */
+  bounds_px: [[number, number, number], [number, number, number]];
   slices: SliceLesion[];
 };
 

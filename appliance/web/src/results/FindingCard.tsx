@@ -4,6 +4,8 @@ import * as words from "../state/words";
 import { LesionTable } from "./LesionTable";
 import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
+import { Threshold } from "./Threshold";
+import { VesselTable } from "./VesselTable";
 
 interface CardProps {
   finding: Finding;
@@ -22,14 +24,16 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
         <StateBadge state={finding.state} />
       </header>
       {score !== null && <Score finding={finding} score={score} lead={!region} />}
+      {finding.warnings.map((warning) => (
+        <p key={warning.code} class="caution"><Icon name="warning" /> <span>{words.capitalised(warning.text)}.</span></p>
+      ))}
       <StateLine finding={finding} />
       <Review finding={finding} />
-      <Measurements finding={finding} />
-      {finding.warnings.map((warning) => (
-        <p key={warning.code} class="caution"><Icon name="warning" /> <span>{warning.text}</span></p>
-      ))}
+      {finding.calcium !== null && <VesselTable finding={finding} calcium={finding.calcium} />}
       {!chosen && finding.lesions.length > 0 && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
+      {finding.calcium !== null && chosen && <Threshold finding={finding} />}
+      {finding.calcium === null && <Measurements finding={finding} />}
       <Provenance finding={finding} />
     </article>
   );
@@ -42,14 +46,36 @@ function Score({ finding, score, lead }: { finding: Finding; score: Measurement;
         <span class="score" data-testid={lead ? "score" : "region-score"} title={String(score.value)}>{words.score(score.value)}</span>
         <span class="quiet">Agatston</span>
       </p>
-      <p class="score-label">{finding.label}</p>
-      {finding.category !== null && (
-        <p class="category">
-          {finding.category.scheme} <strong>{finding.category.text.replace("-", "–")}</strong>
-          {finding.category.provisional && <span class="quiet"> (provisional)</span>}
-        </p>
-      )}
+      <p class="score-label">{words.capitalised(finding.label)}</p>
+      <Grades finding={finding} />
     </div>
+  );
+}
+
+/** Category and CAC-DRS side by side, each saying when it is not final. */
+function Grades({ finding }: { finding: Finding }) {
+  const { category, calcium } = finding;
+  const drs = calcium?.cac_drs ?? null;
+  if (category === null && drs === null) {
+    return calcium === null ? null : <p class="quiet">No category: {finding.scope.kind === "region" ? "a drawn region is not the whole heart." : "see the cautions below."}</p>;
+  }
+  return (
+    <dl class="grades">
+      {category !== null && (
+        <div>
+          <dt>{category.scheme}</dt>
+          <dd>{category.text.replace("-", "–")}{category.provisional && <span class="quiet">provisional</span>}</dd>
+        </div>
+      )}
+      {drs !== null && (
+        <div>
+          <dt>CAC-DRS</dt>
+          <dd title={drs.n === null ? "N, the number of arteries with calcium, is given once every lesion has a vessel" : undefined}>
+            {drs.a} / {drs.n ?? "N–"}{drs.provisional && <span class="quiet">provisional</span>}
+          </dd>
+        </div>
+      )}
+    </dl>
   );
 }
 
@@ -96,6 +122,8 @@ function Provenance({ finding }: { finding: Finding }) {
       <dl>
         <div><dt>Algorithm</dt><dd>{algorithm.name} {algorithm.version}</dd></div>
         <div><dt>Processor</dt><dd>{algorithm.processor}</dd></div>
+        {finding.calcium !== null && <div><dt>Thresholds</dt><dd>{finding.calcium.scoring.method}</dd></div>}
+        {finding.calcium !== null && <div><dt>Mass</dt><dd>{words.capitalised(finding.calcium.mass.source)}</dd></div>}
         {finding.ready_because && <div><dt>Started because</dt><dd>{finding.ready_because}</dd></div>}
         <div><dt>Created</dt><dd><time dateTime={finding.created_at}>{words.moment(finding.created_at)}</time></dd></div>
       </dl>

@@ -8,8 +8,15 @@ function lesion(number: number, cuts: [slice: number, area: number, runs: Run[]]
     peak_hu: 400,
     volume_mm3: 10,
     agatston: 40,
+    mass_mg: null,
     center_px: [5, 5, 2.4],
-    slices: cuts.map(([slice, area_mm2, runs]) => ({ slice, area_mm2, peak_hu: 300, weight: 3, agatston: 3, runs })),
+    bounds_px: [[5, 5, 2], [7, 5, 3]],
+    vessel: null,
+    proposed: null,
+    proposed_or: [],
+    assigned_by: null,
+    assigned_at: null,
+    slices: cuts.map(([slice, area_mm2, runs]) => ({ slice, area_mm2, peak_hu: 300, weight: 3, agatston: 3, hounsfield_sum: 900, runs })),
   };
 }
 

@@ -13,10 +13,13 @@ export interface Mark {
 export type MarksBySlice = ReadonlyMap<number, readonly Mark[]>;
 
 const NO_MARKS: MarksBySlice = new Map();
-const known = new WeakMap<Finding, MarksBySlice>();
+/** What lists lesions: a finding, or a preview at another threshold. */
+export type Listing = Pick<Finding, "lesions">;
+
+const known = new WeakMap<Listing, MarksBySlice>();
 
 /** Outlines are built once per finding: findings are replaced, never changed. */
-export function marksOf(finding: Finding | null): MarksBySlice {
+export function marksOf(finding: Listing | null): MarksBySlice {
   if (finding === null) return NO_MARKS;
   let marks = known.get(finding);
   if (marks === undefined) {
@@ -26,7 +29,7 @@ export function marksOf(finding: Finding | null): MarksBySlice {
   return marks;
 }
 
-function buildMarks(finding: Finding): MarksBySlice {
+function buildMarks(finding: Listing): MarksBySlice {
   const marks = new Map<number, Mark[]>();
   for (const lesion of finding.lesions) {
     for (const cut of lesion.slices) {

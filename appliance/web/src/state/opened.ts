@@ -108,6 +108,11 @@ function takeFindings(list: readonly Finding[]): void {
   });
 }
 
+/** A finding as the box has just answered it takes the place of the one known. */
+export function replaceFinding(changed: Finding): void {
+  findings.value = findings.value.map((one) => (one.id === changed.id && one.revision <= changed.revision ? changed : one));
+}
+
 function report(thrown: unknown): void {
   if (thrown instanceof ApiError && thrown.kind === "signed_out") {
     signInProblem.value = thrown.message;

@@ -1,4 +1,5 @@
 // Annotations in the corners and the letters at the edges. All of it belongs to the slice that is drawn.
+import type { Finding } from "../api/types";
 import { seenEdgeLetters } from "../image/placement";
 import { finding, series, study } from "../state/opened";
 import * as viewer from "../state/viewer";
@@ -45,7 +46,7 @@ function TopRight() {
   return (
     <div class="corner top-right">
       {score !== null && <span>Agatston {words.score(score.value)}</span>}
-      <span class="spare">{current.scope.kind === "region" ? "drawn region" : "automatic"}, {state.name.toLowerCase()}</span>
+      <span class="spare">{current.scope.kind === "region" ? "drawn region, " : ""}{standing(current, state.name)}</span>
     </div>
   );
 }
@@ -81,6 +82,12 @@ function BottomRight({ shown }: { shown: viewer.Shown }) {
       <span class="quality" data-testid="quality">{quality(slice, wanted)}</span>
     </div>
   );
+}
+
+/** Nobody must read a candidate for a result in the corner of an eye. */
+function standing(finding: Finding, state: string): string {
+  if (finding.calcium === null || finding.state !== "preliminary") return state.toLowerCase();
+  return finding.calcium.unassigned === 0 && finding.lesions.length > 0 ? "assigned, not confirmed" : "candidate, unreviewed";
 }
 
 /** Frames come as the box decoded them, so a picture is either whole or not there. */

@@ -3,17 +3,20 @@
 import { effect, type ReadonlySignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Rescored } from "../api/types";
 import { SlicePainter, prepared } from "../image/painter";
 import { markAt, marksOf, type Mark } from "../state/lesions";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
+import { endPreview, preview } from "../state/threshold";
+import { placeOf } from "../state/vessels";
 import * as viewer from "../state/viewer";
 import * as words from "../state/words";
 import { Announcer } from "./Announcer";
 import { playCine } from "./cine";
 import { Corners } from "./Corners";
 import { attachGestures, currentPlacement } from "./gestures";
-import { drawDraft, drawMarks, drawScope } from "./overlay";
+import { drawDraft, drawMarks, drawPreview, drawScope } from "./overlay";
 import { SliceBar } from "./SliceBar";
 
 export function Viewport() {
@@ -36,6 +39,7 @@ export function Viewport() {
         <canvas ref={overlay} class="overlay" aria-hidden="true" />
         <Corners />
         <LesionTip />
+        <TrialNote />
         <DrawingTip />
         <FrameNote />
       </div>
@@ -65,6 +69,12 @@ export function marksOnShow(): readonly Mark[] {
   return marksOf(finding.value).get(shown.slice) ?? [];
 }
 
+function marksInTrial(trial: Rescored): readonly Mark[] {
+  const { value: shown } = viewer.shown;
+  if (shown === null || finding.value?.series_uid !== series.value?.uid || !viewer.isCurrent(shown)) return [];
+  return marksOf(trial).get(shown.slice) ?? [];
+}
+
 function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => void {
   const painter = new SlicePainter();
   let request = 0;
@@ -89,7 +99,9 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     }
     const context = prepared(overlay, size);
     if (context === null) return;
-    if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
+    const trial = preview.peek();
+    if (trial !== null) drawPreview(context, marksInTrial(trial), placement);
+    else if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
     if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
     const drawing = draft.peek();
     if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);
@@ -102,7 +114,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, viewer.lesionsVisible, viewer.chosenLesion, draft], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, draft], schedule);
   return () => {
     stopImage();
     stopOverlay();
@@ -130,16 +142,27 @@ function description(): string {
 /** What lies under the pointer when it is a lesion. */
 function LesionTip() {
   const at = viewer.pointed.value;
-  if (at === null || !viewer.lesionsVisible.value || draft.value?.complete === false) return null;
+  if (at === null || !viewer.lesionsVisible.value || draft.value?.complete === false || preview.value !== null) return null;
   const mark = markAt(marksOnShow(), at.column, at.row);
   if (mark === null) return null;
   const { lesion, cut } = mark;
   return (
     <Tip at={at}>
-      <strong>Lesion {lesion.number}, this slice</strong>
+      <strong>Lesion {lesion.number}{lesion.vessel === null ? "" : `, ${placeOf(lesion.vessel).name}`}, this slice</strong>
       <span>peak {words.number(cut.peak_hu)} HU · weight {cut.weight}</span>
       <span>{words.number(cut.area_mm2)} mm² · score {words.number(cut.agatston)}</span>
     </Tip>
+  );
+}
+
+/** Nobody must take the picture at another threshold for the result. */
+function TrialNote() {
+  const trial = preview.value;
+  if (trial === null) return null;
+  return (
+    <p class="trial-note" role="status">
+      {words.capitalised(trial.label)}. Not a result. <button type="button" onClick={endPreview}>Back (Esc)</button>
+    </p>
   );
 }
 

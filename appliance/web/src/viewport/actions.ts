@@ -1,6 +1,6 @@
 // Carries out what a key, a button or a gesture asks for. The one place where viewer state is changed by name.
 import { batch } from "@preact/signals";
-import type { Lesion } from "../api/types";
+import type { Lesion, Vessel } from "../api/types";
 import {
   centredOn,
   FITTED,
@@ -14,9 +14,12 @@ import {
   zoomedAt,
 } from "../image/placement";
 import { draggedWindow, PRESETS } from "../image/voi";
+import { assign, canAssign } from "../state/assigning";
 import { bestSlice, marksOf, neighbour } from "../state/lesions";
 import { finding, series } from "../state/opened";
 import { draft, regionProblem } from "../state/region";
+import { endPreview, wanted } from "../state/threshold";
+import { nextUnassigned, PLACES } from "../state/vessels";
 import * as viewer from "../state/viewer";
 import type { Action } from "./keys";
 
@@ -36,10 +39,22 @@ export function perform(action: Action): void {
     if (preset !== undefined) viewer.voiWindow.value = { center: preset.center, width: preset.width };
     return;
   }
-  SIMPLE[action as Exclude<Action, `preset_${number}`>]();
+  const place = PLACES.find((one) => action === `vessel_${one.vessel}`);
+  if (place !== undefined) {
+    assignChosen(place.vessel);
+    return;
+  }
+  SIMPLE[action as Simple]();
 }
 
-const SIMPLE: Record<Exclude<Action, `preset_${number}`>, () => void> = {
+type Simple = Exclude<Action, `preset_${number}` | `vessel_${Vessel}`>;
+
+const SIMPLE: Record<Simple, () => void> = {
+  accept_proposal: () => {
+    const proposed = chosen()?.proposed;
+    if (proposed != null) assignChosen(proposed);
+  },
+  unassign: () => { assignChosen(null); },
   slice_down: () => { step(1); },
   slice_up: () => { step(-1); },
   page_down: () => { step(PAGE); },
@@ -116,6 +131,7 @@ function take(tool: viewer.Tool): void {
 function close(): void {
   if (viewer.keysShown.value) viewer.keysShown.value = false;
   else if (draft.value !== null || regionProblem.value !== null) discardDraft();
+  else if (wanted.value !== null) endPreview();
   else if (viewer.tool.value === "circle" || viewer.tool.value === "polygon") take("window");
   else if (viewer.cinePlaying.value) viewer.cinePlaying.value = false;
   else viewer.chosenLesion.value = null;
@@ -124,6 +140,20 @@ function close(): void {
 export function discardDraft(): void {
   draft.value = null;
   regionProblem.value = null;
+}
+
+function chosen(): Lesion | undefined {
+  return finding.value?.lesions.find((lesion) => lesion.number === viewer.chosenLesion.value);
+}
+
+/** Says where the chosen lesion lies and goes on to the next one that nobody has assigned. */
+export function assignChosen(vessel: Vessel | null): void {
+  const current = finding.value;
+  const lesion = chosen();
+  if (lesion === undefined || !canAssign(current) || wanted.value !== null) return;
+  if (!assign(current, [lesion.number], vessel) || vessel === null) return;
+  const next = nextUnassigned(current, lesion.number);
+  if (next !== null) showLesion(next);
 }
 
 function chooseNeighbour(towards: 1 | -1): void {

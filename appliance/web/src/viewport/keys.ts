@@ -1,9 +1,12 @@
 // Every key the viewer knows, once: the handler, the help and the tests all read this table.
+import type { Vessel } from "../api/types";
 import { PRESETS } from "../image/voi";
+import { PLACES } from "../state/vessels";
 
 export type Action =
   | "slice_down" | "slice_up" | "page_down" | "page_up" | "first_slice" | "last_slice" | "cine"
   | `preset_${number}`
+  | `vessel_${Vessel}` | "accept_proposal" | "unassign"
   | "wider" | "narrower" | "darker" | "brighter" | "invert"
   | "zoom_in" | "zoom_out" | "pan_left" | "pan_right" | "pan_up" | "pan_down"
   | "flip_horizontal" | "flip_vertical" | "turn_right" | "turn_left" | "reset"
@@ -46,6 +49,18 @@ export const BINDING_GROUPS: readonly BindingGroup[] = [
       { key: "m", action: "toggle_lesions", does: "Show or hide lesion marks" },
       { key: "o", action: "tool_circle", does: "Draw a circular region" },
       { key: "g", action: "tool_polygon", does: "Draw a freehand region" },
+    ],
+  },
+  {
+    name: "The chosen lesion lies in",
+    bindings: [
+      ...PLACES.map((place): Binding => ({
+        key: place.key,
+        action: `vessel_${place.vessel}`,
+        does: `${place.name === place.long ? place.name : `${place.name}, ${place.long}`}${place.counted ? "" : " (not counted)"}`,
+      })),
+      { key: "y", action: "accept_proposal", does: "Where it is proposed to lie" },
+      { key: "Backspace", action: "unassign", does: "Take the assignment back" },
     ],
   },
   {
@@ -110,7 +125,7 @@ export function actionOf(press: KeyPress): Action | null {
 export function keyCaps(key: string): string[] {
   const written: Record<string, string> = {
     " ": "Space", ArrowDown: "↓", ArrowUp: "↑", ArrowLeft: "←", ArrowRight: "→",
-    PageDown: "Page ↓", PageUp: "Page ↑", Escape: "Esc", Control: "Ctrl", "-": "−",
+    PageDown: "Page ↓", PageUp: "Page ↑", Escape: "Esc", Backspace: "⌫", Control: "Ctrl", "-": "−",
   };
   const parts = key.length > 1 ? key.split("+") : [key];
   return parts.map((part) => written[part] ?? (part.length === 1 ? part.toUpperCase() : part));

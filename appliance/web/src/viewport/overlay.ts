@@ -5,12 +5,19 @@ import type { Bounds, Loop } from "../image/outline";
 import { screenFromImage, type Placement, type Point, type Size } from "../image/placement";
 import type { Mark } from "../state/lesions";
 import type { Draft, DraftShape } from "../state/region";
+import { isCounted } from "../state/vessels";
 
 /** Amber stands out on grey at every brightness; the accent is kept for what the reader does. */
 const LESION_LINE = "#ffb020";
 const LESION_FILL = "rgb(255 176 32 / 0.22)";
 const CHOSEN_LINE = "#4fd1e8";
 const CHOSEN_FILL = "rgb(79 209 232 / 0.28)";
+/** A lesion that a reader found not to be coronary is still seen, and seen not to count. */
+const OUTSIDE_LINE = "#9aa6b1";
+const OUTSIDE_FILL = "rgb(154 166 177 / 0.14)";
+/** Another threshold is another thing: a colour that nothing else has, and no numbers. */
+const PREVIEW_LINE = "#d9a6ff";
+const PREVIEW_FILL = "rgb(217 166 255 / 0.2)";
 const HALO = "rgb(0 0 0 / 0.75)";
 const REGION_LINE = "#4fd1e8";
 const LABEL_BACK = "rgb(10 13 16 / 0.88)";
@@ -68,11 +75,24 @@ export function drawMarks(
     const trace = traceLoops(mark.loops, placement);
     context.beginPath();
     trace(context);
-    context.fillStyle = isChosen ? CHOSEN_FILL : LESION_FILL;
+    const [fill, line] = isChosen ? [CHOSEN_FILL, CHOSEN_LINE] : isCounted(mark.lesion) ? [LESION_FILL, LESION_LINE] : [OUTSIDE_FILL, OUTSIDE_LINE];
+    context.fillStyle = fill;
     context.fill("evenodd");
-    strokeWithHalo(context, trace, isChosen ? CHOSEN_LINE : LESION_LINE, isChosen ? 2 : 1.5);
+    strokeWithHalo(context, trace, line, isChosen ? 2 : 1.5);
   }
   drawNumbers(context, marks, chosen, placement, viewport);
+}
+
+/** What would count at another threshold. */
+export function drawPreview(context: CanvasRenderingContext2D, marks: readonly Mark[], placement: Placement): void {
+  for (const mark of marks) {
+    const trace = traceLoops(mark.loops, placement);
+    context.beginPath();
+    trace(context);
+    context.fillStyle = PREVIEW_FILL;
+    context.fill("evenodd");
+    strokeWithHalo(context, trace, PREVIEW_LINE, 1);
+  }
 }
 
 function drawNumbers(
@@ -86,7 +106,7 @@ function drawNumbers(
   marks.forEach((mark, index) => {
     const place = places[index];
     if (place == null) return;
-    const colour = mark.lesion.number === chosen ? CHOSEN_LINE : LESION_LINE;
+    const colour = mark.lesion.number === chosen ? CHOSEN_LINE : isCounted(mark.lesion) ? LESION_LINE : OUTSIDE_LINE;
     strokeWithHalo(
       context,
       (on) => {

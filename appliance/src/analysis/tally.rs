@@ -1,0 +1,150 @@
+//! From a volume and a region to a calcium finding: what the images say against a score, the score, what it weighs.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sidelight_kernels::calcium::{self as kernel, Score};
+use sidelight_kernels::heart::vessels::Atlas;
+use sidelight_kernels::{Geometry, Region, Volume};
+use sidelight_provisioning::calcium::Calcium as CalciumSite;
+
+use super::applicability::CalciumPlan;
+use super::draft::{does_not_apply, fail};
+use super::{Analysis, AnalysisError, blocking, guards, mass};
+use crate::store::calcium::{Calcium, Count, MassCalibration, Scoring, recount};
+use crate::store::finding::{Finding, Warning};
+use crate::store::lesions::listed;
+use crate::store::{Progress, ProgressState};
+
+/// A finding holds the outline of every lesion; this many runs are some 10 MB.
+const RUNS_MAX: usize = 400_000;
+
+/// What the voxels of the region said before they were scored.
+#[derive(Debug)]
+struct Looked {
+    warnings: Vec<Warning>,
+    mass: MassCalibration,
+    /// Only the heart's surroundings have courses of vessels in them.
+    atlas: Option<Atlas>,
+}
+
+impl Analysis {
+    /// Scores inside a region and writes the outcome, whatever it is, into the finding. `whole`: the region is the
+    /// heart's surroundings, so a category means something.
+    pub(super) async fn score(
+        &mut self,
+        finding: &mut Finding,
+        volume: Arc<Volume>,
+        region: Region,
+        plan: &CalciumPlan,
+        whole: bool,
+    ) -> Result<(), AnalysisError> {
+        let region = Arc::new(region);
+        let looked = {
+            let (volume, region, plan, site) =
+                (volume.clone(), region.clone(), plan.clone(), self.config.calcium.clone());
+            blocking(move || look(&volume, &region, &plan, &site, whole)).await?
+        };
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(reason) => {
+                does_not_apply(finding, reason);
+                return Ok(());
+            }
+        };
+        match self.run_kernel(finding, &volume, region, plan).await {
+            Ok(score) => fill(finding, &score, plan, looked, &volume, whole),
+            Err(reason) => fail(finding, reason),
+        }
+        self.name_processor(finding).await;
+        Ok(())
+    }
+
+    async fn run_kernel(
+        &self,
+        finding: &Finding,
+        volume: &Arc<Volume>,
+        region: Arc<Region>,
+        plan: &CalciumPlan,
+    ) -> Result<Score, String> {
+        let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
+        let (protocol, volume) = (plan.thresholds.protocol, volume.clone());
+        let scored = self.compute.run(move |processor| {
+            let mut checkpoint = |fraction: f32| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to 1 becomes 30 to 100"
+                )]
+                let percent = 30 + (fraction.clamp(0.0, 1.0) * 70.0) as u8;
+                let state = ProgressState::Running;
+                let progress = Progress { state, stage: "scoring calcium".into(), percent: Some(percent) };
+                store.live().set_progress(&study, &progress);
+                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            kernel::score(processor, &volume, &region, &protocol, &mut checkpoint)
+        });
+        match scored.await {
+            Ok(scored) => scored.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+fn look(
+    volume: &Volume,
+    region: &Region,
+    plan: &CalciumPlan,
+    site: &CalciumSite,
+    whole: bool,
+) -> Result<Looked, String> {
+    let warnings = guards::look(volume, region, plan.thresholds.protocol.threshold_hu, whole)?;
+    let width_mm = mass::chest_width_mm(volume, region);
+    let atlas = if whole { Atlas::new(region, volume.geometry()) } else { None };
+    Ok(Looked { warnings, mass: mass::calibration(&plan.ct, plan.kvp, site, width_mm), atlas })
+}
+
+fn fill(
+    finding: &mut Finding,
+    score: &Score,
+    plan: &CalciumPlan,
+    looked: Looked,
+    volume: &Volume,
+    whole: bool,
+) {
+    let listed = listed(score, RUNS_MAX);
+    finding.lesions = listed.lesions;
+    finding.lesions_truncated = listed.unlisted.lesions > 0;
+    finding.warnings = [plan.warnings.clone(), looked.warnings].concat();
+    finding.warnings.extend(guards::cut_off(finding, volume.dimensions().slices));
+    let spoilt = finding.warnings.iter().any(guards::forbids_category);
+    let calcium = Calcium {
+        scoring: scoring(plan, volume.geometry()),
+        mass: looked.mass,
+        vessels: Vec::new(),
+        unassigned: 0,
+        cac_drs: None,
+        categorised: whole && plan.category && !spoilt,
+        unlisted: listed.unlisted,
+    };
+    for lesion in &mut finding.lesions {
+        lesion.mass_mg = calcium.worth(Count::of(lesion)).mass_mg;
+        if let Some(proposal) = looked.atlas.as_ref().map(|atlas| atlas.propose(lesion.center_px)) {
+            lesion.proposed = Some(proposal.vessel.into());
+            lesion.proposed_or = proposal.or.into_iter().map(Into::into).collect();
+        }
+    }
+    finding.calcium = Some(calcium);
+    recount(finding);
+}
+
+fn scoring(plan: &CalciumPlan, geometry: &Geometry) -> Scoring {
+    Scoring {
+        kvp: plan.kvp,
+        starts_hu: plan.thresholds.protocol.weight_starts_hu,
+        pixel_area_mm2: geometry.pixel_area_mm2(),
+        slice_increment_mm: geometry.slice_increment_mm,
+        method: plan.thresholds.method.clone(),
+        label: plan.thresholds.label.clone(),
+    }
+}
