@@ -12,6 +12,7 @@
 
 mod inputs;
 mod peers;
+mod perfusion;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -42,7 +43,12 @@ struct Bench {
 type Work = fn(&mut Bench) -> Vec<Row>;
 
 /// Everything that is measured.
-const WORK: [(&str, Work); 2] = [("calcium on the GPU", calcium_gpu), ("calcium on the twin", calcium_twin)];
+const WORK: [(&str, Work); 4] = [
+    ("calcium on the GPU", calcium_gpu),
+    ("calcium on the twin", calcium_twin),
+    ("perfusion on the GPU", perfusion::on_gpu),
+    ("perfusion on the twin", perfusion::on_twin),
+];
 
 fn main() {
     let measured = std::env::args().any(|argument| argument == "--bench")

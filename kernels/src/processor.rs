@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::engine::{self, Adapter, AdapterKind, DeviceTime, Engine, EngineError, Outcome, Program};
 use crate::resident::{Cut, Resident};
-use crate::{Dimensions, calcium, probe, vulkan};
+use crate::{Dimensions, calcium, perfusion, probe, vulkan};
 
 /// Where the caller wants kernels to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub(crate) struct Gpu {
     pub(crate) engine: Engine,
     pub(crate) resident: Resident,
     pub(crate) calcium: Option<calcium::gpu::Workspace>,
+    pub(crate) perfusion: Option<perfusion::gpu::Kept>,
     turn_voxels: usize,
     device_time: Option<DeviceTime>,
 }
@@ -89,13 +90,21 @@ impl Gpu {
             AdapterKind::Software => SMALL_TURN_VOXELS,
         };
         let engine = Engine::open(adapter)?;
-        Ok(Self { engine, resident: Resident::default(), calcium: None, turn_voxels, device_time: None })
+        Ok(Self {
+            engine,
+            resident: Resident::default(),
+            calcium: None,
+            perfusion: None,
+            turn_voxels,
+            device_time: None,
+        })
     }
 
     /// Gives back everything that is kept for the next operation.
     pub(crate) fn evict(&mut self) {
         self.resident.evict();
         self.calcium = None;
+        self.perfusion = None;
     }
 
     /// States an operation's peak; what is kept for other operations goes where that stands in its way.

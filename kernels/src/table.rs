@@ -112,10 +112,70 @@ pub(crate) const CALCIUM_SELECT: Kernel = Kernel {
     bindings: &[("turn", Uniform), ("records", Read), ("lesions", ReadWrite), ("counts", ReadWrite)],
 };
 
+pub(crate) const PERFUSION_SURVEY: Kernel = Kernel {
+    name: "perfusion_survey",
+    wgsl: wgsl!("perfusion.wgsl", "perfusion_survey.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("slab", Uniform),
+        ("hounsfield", Read),
+        ("frames", Read),
+        ("places", Read),
+        ("taps", Read),
+        ("survey", ReadWrite),
+    ],
+};
+
+pub(crate) const PERFUSION_FRAMES: Kernel = Kernel {
+    name: "perfusion_frames",
+    wgsl: wgsl!("perfusion.wgsl", "perfusion_frames.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("slab", Uniform),
+        ("hounsfield", Read),
+        ("frames", Read),
+        ("places", Read),
+        ("brain", Read),
+        ("planes", ReadWrite),
+    ],
+};
+
+pub(crate) const PERFUSION_SMOOTH: Kernel = Kernel {
+    name: "perfusion_smooth",
+    wgsl: include_str!("../wgsl/perfusion_smooth.wgsl"),
+    workgroup: LINE,
+    bindings: &[("line", Uniform), ("weights", Read), ("sharp", Read), ("smoothed", ReadWrite)],
+};
+
+pub(crate) const PERFUSION_DECONVOLVE: Kernel = Kernel {
+    name: "perfusion_deconvolve",
+    wgsl: include_str!("../wgsl/perfusion_deconvolve.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("work", Uniform),
+        ("planes", Read),
+        ("voxels", Read),
+        ("taps", Read),
+        ("circle", Read),
+        ("components", Read),
+        ("room", ReadWrite),
+        ("maps", ReadWrite),
+    ],
+};
+
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 5] =
-    [&CALCIUM_MASK, &CALCIUM_MERGE, &CALCIUM_FLATTEN, &CALCIUM_MEASURE, &CALCIUM_SELECT];
+pub(crate) const KERNELS: [&Kernel; 9] = [
+    &CALCIUM_MASK,
+    &CALCIUM_MERGE,
+    &CALCIUM_FLATTEN,
+    &CALCIUM_MEASURE,
+    &CALCIUM_SELECT,
+    &PERFUSION_SURVEY,
+    &PERFUSION_FRAMES,
+    &PERFUSION_SMOOTH,
+    &PERFUSION_DECONVOLVE,
+];
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::perfusion::{Maps, Series, Survey, Work};
+pub(crate) use band::gaussian;
 use band::{Band, Smoothing};
 use deconvolve::{Bench, Measures};
 
@@ -73,7 +74,7 @@ impl Curves {
         for (sample, taps) in self.curve.iter_mut().zip(series.axis.taps(slice)) {
             *sample = [0.0; LANES];
             for tap in taps.iter().filter(|tap| tap.weight != 0.0) {
-                let frame = &self.frames[tap.pass as usize];
+                let frame = &self.frames[tap.pass_number as usize];
                 for lane in 0..LANES {
                     sample[lane] += tap.weight * frame[lane];
                 }

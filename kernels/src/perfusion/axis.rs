@@ -15,9 +15,9 @@ pub(crate) const TAPS: usize = 4;
 
 /// So much of one pass goes into a sample.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, bytemuck::NoUninit)]
 pub(crate) struct Tap {
-    pub(crate) pass: u32,
+    pub(crate) pass_number: u32,
     pub(crate) weight: f32,
 }
 
@@ -97,10 +97,15 @@ impl TimeAxis {
         &self.taps[slice as usize * self.samples..][..self.samples]
     }
 
+    /// Those of some slices, one after the other.
+    pub(crate) fn taps_of(&self, slices: &std::ops::Range<u32>) -> &[[Tap; TAPS]] {
+        &self.taps[slices.start as usize * self.samples..slices.end as usize * self.samples]
+    }
+
     /// The curve on the axis of what a slice showed in its frames.
     pub(crate) fn resample(&self, slice: u32, frames: &[f32], curve: &mut [f32]) {
         for (value, taps) in curve.iter_mut().zip(self.taps(slice)) {
-            *value = taps.iter().map(|tap| tap.weight * frames[tap.pass as usize]).sum();
+            *value = taps.iter().map(|tap| tap.weight * frames[tap.pass_number as usize]).sum();
         }
     }
 }
@@ -123,7 +128,7 @@ fn cubic(knots: &[(u32, f64)], t: f64) -> [Tap; TAPS] {
     }
     #[expect(clippy::cast_possible_truncation, reason = "a weight around 1")]
     std::array::from_fn(|tap| Tap {
-        pass: knots[(at + tap).saturating_sub(1).min(last)].0,
+        pass_number: knots[(at + tap).saturating_sub(1).min(last)].0,
         weight: weights[tap] as f32,
     })
 }

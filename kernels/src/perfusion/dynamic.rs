@@ -1,6 +1,7 @@
 //! The four-dimensional series that an analysis starts from, checked once.
 
 use super::MIN_TIME_POINTS;
+use crate::identity::Identity;
 use crate::{Dimensions, Geometry};
 
 /// Most frames of one slice. Four minutes at one frame a second; what is longer is no first-pass perfusion.
@@ -23,6 +24,7 @@ pub struct Dynamic {
     geometry: Geometry,
     slices: Vec<SliceSeries>,
     passes: usize,
+    identity: Identity,
 }
 
 /// Why numbers do not make a dynamic series.
@@ -70,7 +72,7 @@ impl Dynamic {
         }
         overlap(&slices)?;
         let passes = slices.iter().map(|series| series.times_s.len()).max().unwrap_or(0);
-        Ok(Self { dimensions, geometry, slices, passes })
+        Ok(Self { dimensions, geometry, slices, passes, identity: Identity::fresh() })
     }
 
     pub fn dimensions(&self) -> Dimensions {
@@ -88,6 +90,11 @@ impl Dynamic {
     /// Times that the scanner went over the head: pass `n` is the `n`-th frame of every slice that has one.
     pub fn passes(&self) -> usize {
         self.passes
+    }
+
+    /// Names the contents, so that what lies on a device already is not sent there again.
+    pub(crate) fn identity(&self) -> Identity {
+        self.identity
     }
 
     /// One frame of one slice; `None` where the slice has fewer.

@@ -38,6 +38,7 @@ mod coarse;
 mod curve;
 mod dynamic;
 mod feeders;
+pub(crate) mod gpu;
 mod guards;
 mod mismatch;
 mod motion;
@@ -48,6 +49,8 @@ mod tissue;
 
 use std::ops::{ControlFlow, Range};
 
+#[cfg(test)]
+pub(crate) use axis::Tap;
 use coarse::Coarse;
 pub use curve::Curve;
 pub(crate) use curve::vertex;
@@ -61,6 +64,7 @@ pub(crate) use residue::{Component, MINIMUM_COMPONENTS, Plan, RichardsonLucy};
 pub(crate) use series::{Series, Warp};
 use tissue::Segments;
 
+use crate::processor::Place;
 use crate::{Dimensions, Processor, ProcessorError, Region, cpu};
 
 /// Time points below which a bolus is guessed, not measured.
@@ -167,6 +171,15 @@ pub fn analyse(
 ) -> Result<Perfusion, PerfusionError> {
     parameters.check()?;
     check_regions(dynamic.dimensions(), parameters)?;
+    processor.recovering(|processor| attempt(processor, dynamic, parameters, checkpoint))
+}
+
+fn attempt(
+    processor: &mut Processor,
+    dynamic: &Dynamic,
+    parameters: &Parameters,
+    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+) -> Result<Perfusion, PerfusionError> {
     let mut turn = |begins: f32, ends: f32, part: f32| match checkpoint(begins + (ends - begins) * part) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(PerfusionError::Cancelled),
@@ -217,7 +230,13 @@ pub fn analyse(
 /// Hears of each turn, with the part of the work that is done.
 type Turn<'a> = &'a mut dyn FnMut(f32) -> Result<(), PerfusionError>;
 
-fn survey(processor: &Processor, series: &Series<'_>, turn: Turn<'_>) -> Result<Survey, PerfusionError> {
+fn survey(processor: &mut Processor, series: &Series<'_>, turn: Turn<'_>) -> Result<Survey, PerfusionError> {
+    let most_voxels = processor.turn_voxels();
+    if let Place::Gpu(gpu) = processor.place() {
+        let layout = gpu::layout(gpu, series, most_voxels).map_err(ProcessorError::from)?;
+        gpu::reserve(gpu, series, &layout).map_err(ProcessorError::from)?;
+        return gpu::survey(gpu, series, &layout, turn);
+    }
     let nothing = vec![0.0; series.dimensions().len()];
     let mut survey = Survey { baseline_hu: nothing.clone(), peak_hu: nothing.clone(), peak_sample: nothing };
     for slices in slabs(processor, series, turn) {
@@ -237,7 +256,7 @@ pub(crate) struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn maps(&self, processor: &Processor, turn: Turn<'_>) -> Result<Maps, PerfusionError> {
+    fn maps(&self, processor: &mut Processor, turn: Turn<'_>) -> Result<Maps, PerfusionError> {
         let nowhere = vec![f32::NAN; self.series.dimensions().len()];
         let mut maps = Maps {
             cbf: nowhere.clone(),
@@ -246,6 +265,13 @@ impl Work<'_> {
             ttp: nowhere.clone(),
             tmax: nowhere,
         };
+        let most_voxels = processor.turn_voxels();
+        // The multiplicative method has no kernel: it is chosen rarely, and by people who can wait.
+        if let (Place::Gpu(gpu), None) = (processor.place(), &self.plan.richardson_lucy) {
+            let layout = gpu::layout(gpu, self.series, most_voxels).map_err(ProcessorError::from)?;
+            gpu::maps(gpu, self, &layout, &mut maps, turn)?;
+            return Ok(maps);
+        }
         for slices in slabs(processor, self.series, turn) {
             let slices = slices?;
             processor.on_cpu(|| cpu::perfusion::maps(self, slices, &mut maps));

@@ -17,7 +17,7 @@ const ARRIVED: f32 = 0.1;
 
 /// One frequency of the residue, conjugate pair and all: `k[i] += Re(C(f) * (re + i im) * exp(2 pi i f i / L))`.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::NoUninit)]
 pub(crate) struct Component {
     pub(crate) frequency: u32,
     /// The inverse of `step * A(f)`, filtered, with the share of the pair in the sum over L.

@@ -8,6 +8,8 @@ use naga::{
 use super::{Access, ENTRY_POINT, KERNELS, Kernel};
 use crate::calcium::gpu::{Counts, Record, TurnUniform};
 use crate::engine::Texel;
+use crate::perfusion::gpu::{Deconvolution, Line, Place, SlabUniform};
+use crate::perfusion::{Component, Tap};
 
 fn parse(kernel: &Kernel) -> Module {
     naga::front::wgsl::parse_str(kernel.wgsl)
@@ -130,7 +132,47 @@ macro_rules! layout {
 
 #[test]
 fn every_structure_has_the_same_layout_on_both_sides() {
-    let layouts: [Layout; 7] = [
+    let layouts: [Layout; 13] = [
+        layout!(
+            "Slab",
+            SlabUniform,
+            columns,
+            rows,
+            slices,
+            passes,
+            samples,
+            baseline_samples,
+            frame,
+            slab_first,
+            slab_slices,
+            turn_first,
+            turn_slices,
+            slice_stride
+        ),
+        layout!("Place", Place, x, y, z, moved),
+        layout!("Tap", Tap, pass_number, weight),
+        layout!("Line", Line, columns, rows, values, down, reach),
+        layout!("Component", Component, frequency, re, im, bend),
+        layout!(
+            "Deconvolution",
+            Deconvolution,
+            count,
+            first,
+            capacity,
+            listed,
+            turn_voxels,
+            slice_len,
+            passes,
+            samples,
+            baseline_samples,
+            components,
+            minimum_components,
+            oscillation_max,
+            step_s,
+            cbf_scale,
+            cbv_scale,
+            arrival
+        ),
         layout!(
             "Turn",
             TurnUniform,

@@ -11,7 +11,7 @@ use sidelight_kernels::{Dimensions, Processor, ProcessorKind, Region, Volume, Wi
 use crate::oracle;
 use crate::volumes::{self, Noise, dimensions, everywhere, volume};
 
-fn gpu() -> MutexGuard<'static, Option<Processor>> {
+pub(crate) fn gpu() -> MutexGuard<'static, Option<Processor>> {
     static GPU: OnceLock<Mutex<Option<Processor>>> = OnceLock::new();
     let open = || {
         let processor = Processor::open(Wish::Gpu);

@@ -1,6 +1,7 @@
 //! CT perfusion, by definition, on the twin: heads small enough for an oracle. That the GPU says the same is
 //! perfusion/gpu.rs's matter; accuracy on a whole head is the digital brain's (sidelight-tests).
 
+mod gpu;
 mod motion;
 mod oracle;
 mod osipi;

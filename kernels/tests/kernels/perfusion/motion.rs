@@ -88,6 +88,12 @@ fn parameters() -> Parameters {
     Parameters { artery: Choice::Drawn(at(46, 31)), vein: Choice::Drawn(at(35, 66)), ..Parameters::default() }
 }
 
+/// For the device: moved in every direction.
+pub(crate) fn a_moving_head() -> (Dynamic, Parameters) {
+    let moves = [(3, pose([1.0, -2.0, 3.0], [2.0, -1.0, 3.0])), (9, pose([0.0, 0.0, -4.0], [0.0, 2.0, 0.0]))];
+    (series(&moves, 6), parameters())
+}
+
 fn pose(rotation_degrees: [f64; 3], translation_mm: [f64; 3]) -> Pose {
     Pose { rotation_rad: rotation_degrees.map(f64::to_radians), translation_mm }
 }
