@@ -43,7 +43,7 @@ fn request(transaction: &str, instances: &[&str]) -> Message {
     Message::new(N_ACTION, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, Some(1), &data_set(&object))
 }
 
-fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
+pub(crate) fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
     let uid = |tag, uid: &str| DataElement::new(tag, VR::UI, PrimitiveValue::from(uid));
     let items: Vec<_> = instances
         .iter()
@@ -118,7 +118,7 @@ fn box_reporting_to(port: u16) -> Appliance {
 
 #[test]
 fn a_caller_that_stays_hears_the_report_on_its_own_association() {
-    let sidelight = appliance().start().unwrap();
+    let mut sidelight = appliance().start().unwrap();
     let mut association = open(&sidelight);
     let study = SmallCt::new();
     let stored: Vec<String> = (0..3).map(|number| store(&mut association, &study, number)).collect();
@@ -143,6 +143,17 @@ fn a_caller_that_stays_hears_the_report_on_its_own_association() {
     // The association is as good as before.
     store(&mut association, &study, 9);
     association.release().unwrap();
+
+    // What the caller was told outlives the index.
+    eventually("the ledger to say what was committed to", || {
+        let ledger = crate::destinations::ledger(&sidelight, &study.study_uid);
+        (ledger["committed"] == 3 && ledger["received"] == 4).then_some(())
+    });
+    sidelight.kill9();
+    std::fs::remove_dir_all(sidelight.data_folder().join("index")).unwrap();
+    sidelight.restart().unwrap();
+    let after = crate::destinations::ledger(&sidelight, &study.study_uid);
+    assert_eq!((&after["committed"], &after["received"]), (&3.into(), &4.into()), "{after:#}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod studies;
 
 // The promises.
 mod access;
+mod archive_calls_back;
 mod arrives_and_is_scored;
 mod audit;
 mod bad_objects;

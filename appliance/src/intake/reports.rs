@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::{Desk, commitment};
 use crate::dimse::dial::{self, DialError, Peer};
 use crate::dimse::services::{MESSAGE_SYNTAXES, STORAGE_COMMITMENT};
-use crate::store::StoreError;
 use crate::store::commitment::Commitment;
+use crate::store::{ObjectName, StoreError};
 
 /// First pause after a report that nobody took; doubled up to `PAUSE_MAX`.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
@@ -101,7 +101,7 @@ async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreE
             attempts = commitment.attempts,
             "nobody takes a commitment report; give the caller a `report_to` in [[dicom.peers]], or let it ask again"
         );
-        super::blocking(move || store.commitment_settled(commitment.sequence, false)).await?;
+        super::blocking(move || store.commitment_unheard(commitment.sequence)).await?;
         return Ok(PAUSE_MAX);
     }
     let (commitment, noted) = super::blocking(move || {
@@ -114,9 +114,9 @@ async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreE
         (PAUSE_MIN * 2u32.saturating_pow(commitment.attempts.saturating_sub(1).min(16))).min(PAUSE_MAX);
     let peer = peer.expect("looked at above");
     match deliver(desk, peer, &commitment).await? {
-        Ok(()) => {
-            let store = desk.store.clone();
-            super::blocking(move || store.commitment_settled(commitment.sequence, true)).await?;
+        Ok(kept) => {
+            let (store, at) = (desk.store.clone(), desk.clock.wall());
+            super::blocking(move || store.commitment_heard(commitment.sequence, &kept, at)).await?;
         }
         Err(error) => tracing::warn!(
             %error,
@@ -127,11 +127,12 @@ async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreE
     Ok(pause)
 }
 
+/// Reports; the objects that the caller was told are kept.
 async fn deliver(
     desk: &Desk,
     peer: &Peer,
     commitment: &Commitment,
-) -> Result<Result<(), DialError>, StoreError> {
+) -> Result<Result<Vec<ObjectName>, DialError>, StoreError> {
     let proposals: [(&str, &[&str]); 1] = [(STORAGE_COMMITMENT, &MESSAGE_SYNTAXES)];
     let mut association = match dial::associate_as_provider(peer, &proposals).await {
         Ok(association) => association,
@@ -140,13 +141,14 @@ async fn deliver(
     let syntax = association.transfer_syntax(STORAGE_COMMITMENT).unwrap_or_default().to_owned();
     let (store, asked, may_commit) = (desk.store.clone(), commitment.clone(), desk.config.may_commit);
     // Judged as late as possible: what is true now, not when it was asked.
-    let report = super::blocking(move || commitment::report(&store, &asked, may_commit, &syntax)).await?;
+    let (report, kept) =
+        super::blocking(move || commitment::report(&store, &asked, may_commit, &syntax)).await?;
     let taken = association
         .n_event_report(report.sop_class, report.sop_instance, report.event_type, &report.data_set)
         .await;
     let taken = match taken {
         Ok(status) if status.is_failure() => Err(DialError::Status(status.code)),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(kept),
         Err(error) => return Ok(Err(error)),
     };
     // The answer is what counts; how the peer says goodbye is not.

@@ -52,9 +52,13 @@ pub(super) enum Tree {
     /// Objects a destination has and has not confirmed.
     Unconfirmed,
     LegalHold,
+    /// Objects that are being made durable: no more than arrive at once, and a few that were.
+    Settling,
+    /// When a caller took our word that an object is kept, by object.
+    Committed,
 }
 
-const TREES: [(Tree, &str); 16] = [
+const TREES: [(Tree, &str); 18] = [
     (Tree::Study, "study"),
     (Tree::Series, "series"),
     (Tree::Instance, "instance"),
@@ -71,6 +75,8 @@ const TREES: [(Tree, &str); 16] = [
     (Tree::Mark, "mark"),
     (Tree::Unconfirmed, "unconfirmed"),
     (Tree::LegalHold, "legal_hold"),
+    (Tree::Settling, "settling"),
+    (Tree::Committed, "committed"),
 ];
 
 pub(super) struct Index {
@@ -264,6 +270,11 @@ impl Index {
             }
         }
         Ok(())
+    }
+
+    /// The keys that begin with `prefix`, in order.
+    pub(super) fn keys(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.tree(tree).scan_prefix(prefix).keys().map(|key| Ok(key?.to_vec())).collect()
     }
 
     pub(super) fn count_below(&self, tree: Tree, prefix: &[u8]) -> usize {

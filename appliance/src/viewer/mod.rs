@@ -34,6 +34,7 @@ use utoipa::OpenApi;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
+use crate::disk::Room;
 use crate::stop::Stop;
 use crate::store::Store;
 
@@ -56,6 +57,7 @@ pub struct Config {
 pub struct Desk {
     config: Config,
     store: Store,
+    room: Room,
     compute: Compute,
     identity: Identity,
     clock: Clock,
@@ -68,13 +70,14 @@ impl Desk {
     pub fn new(
         config: Config,
         store: Store,
+        room: Room,
         compute: Compute,
         identity: Identity,
         clock: Clock,
         stop: Stop,
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
-        Self { config, store, compute, identity, clock, stop, sessions, stacks }
+        Self { config, store, room, compute, identity, clock, stop, sessions, stacks }
     }
 }
 
