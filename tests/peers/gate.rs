@@ -4,14 +4,15 @@
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicUsize, Ordering};
 use std::thread;
 
 use super::patience::{patience, within};
 
 #[derive(Debug, Default)]
 struct State {
-    open: AtomicBool,
+    /// Where callers are let through to; 0 while the gate is shut.
+    target: AtomicU16,
     closed_for_good: AtomicBool,
     callers: AtomicUsize,
 }
@@ -24,8 +25,8 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Before this port of this machine, shut.
-    pub fn before(target: u16) -> io::Result<Self> {
+    /// A port of this machine that leads nowhere yet.
+    pub fn shut() -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
         let state = Arc::new(State::default());
@@ -39,7 +40,7 @@ impl Gate {
                     state.callers.fetch_add(1, Ordering::SeqCst);
                     let state = state.clone();
                     // A side that hangs up ends both: what the test sees is at the two ends.
-                    thread::spawn(move || let_through(&caller, target, &state));
+                    thread::spawn(move || let_through(&caller, &state));
                 }
             }
         });
@@ -55,8 +56,9 @@ impl Gate {
         self.state.callers.load(Ordering::SeqCst)
     }
 
-    pub fn open(&self) {
-        self.state.open.store(true, Ordering::SeqCst);
+    /// From now on it leads to this port.
+    pub fn open_to(&self, port: u16) {
+        self.state.target.store(port, Ordering::SeqCst);
     }
 }
 
@@ -67,8 +69,9 @@ impl Drop for Gate {
     }
 }
 
-fn let_through(caller: &TcpStream, target: u16, state: &State) -> Option<()> {
-    within(patience(), || state.open.load(Ordering::SeqCst).then_some(()))?;
+fn let_through(caller: &TcpStream, state: &State) -> Option<()> {
+    let open = || Some(state.target.load(Ordering::SeqCst)).filter(|port| *port > 0);
+    let target = within(patience(), open)?;
     let target = TcpStream::connect(("127.0.0.1", target)).ok()?;
     thread::scope(|scope| {
         scope.spawn(|| pass(caller, &target));

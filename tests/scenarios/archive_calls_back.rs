@@ -26,7 +26,7 @@ fn orthanc_confirms_after_a_restart_and_the_study_makes_room() {
     let orthanc = Orthanc::start().unwrap();
     let sections = dicom("archive", orthanc.dicom_port(), true) + QUOTA_OF_ONE_BYTE;
     let mut sidelight = box_with(&sections).start().unwrap();
-    let gate = Gate::before(sidelight.dicom_port()).unwrap();
+    let gate = Gate::shut().unwrap();
     orthanc.knows("SIDELIGHT", gate.port()).unwrap();
     let study = SmallCt::new();
     send(&sidelight, &study, 0..5);
@@ -36,7 +36,7 @@ fn orthanc_confirms_after_a_restart_and_the_study_makes_room() {
     // Asked by one process, told to the next.
     sidelight.kill9();
     sidelight.restart().unwrap();
-    gate.open();
+    gate.open_to(sidelight.dicom_port());
     eventually("the confirmed study to make room", || listed(&sidelight).is_empty().then_some(()));
     assert_eq!(orthanc.count().unwrap(), 5, "{}", orthanc.evidence());
     assert_eq!(gate.callers(), 1, "it was asked once");

@@ -38,7 +38,7 @@ fn store(association: &mut Association, study: &SmallCt, number: u16) -> String 
     slice.sop_instance_uid
 }
 
-fn request(transaction: &str, instances: &[&str]) -> Message {
+pub(crate) fn request(transaction: &str, instances: &[&str]) -> Message {
     let object = asked(transaction, instances);
     Message::new(N_ACTION, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, Some(1), &data_set(&object))
 }
@@ -62,14 +62,14 @@ pub(crate) fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
 
 /// What a report says: its event type, the instances committed to, the ones that are not with the reason.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
-    event_type: Option<u16>,
-    transaction: String,
-    committed: Vec<String>,
-    failed: Vec<(String, u16)>,
+pub(crate) struct Said {
+    pub(crate) event_type: Option<u16>,
+    pub(crate) transaction: String,
+    pub(crate) committed: Vec<String>,
+    pub(crate) failed: Vec<(String, u16)>,
 }
 
-fn said(message: &Message, implicit: bool) -> Said {
+pub(crate) fn said(message: &Message, implicit: bool) -> Said {
     assert_eq!(message.field, N_EVENT_REPORT);
     assert_eq!(message.sop_instance, STORAGE_COMMITMENT_INSTANCE);
     let syntax = if implicit { IMPLICIT_VR_LITTLE_ENDIAN.erased() } else { EXPLICIT.erased() };

@@ -237,10 +237,13 @@ impl Line<'_> {
 
     async fn finish(&mut self) -> Status {
         let object = self.object.take().expect("the machine finishes only what it began");
-        self.expected_bytes = object.bytes();
+        let bytes = object.bytes();
         let outcome = object.finish(self.desk.clock.wall(), self.id).await;
         match &outcome {
-            Outcome::Kept => self.kept += 1,
+            Outcome::Kept => {
+                self.kept += 1;
+                self.expected_bytes = bytes;
+            }
             Outcome::KeptWithWarning { .. } => self.warned += 1,
             Outcome::Refused { .. } => self.failed += 1,
             Outcome::Broken(_) => self.failed += 1,

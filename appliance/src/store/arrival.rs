@@ -4,16 +4,14 @@
 //!   begin --append*--> incoming/<n>.part --finish--> read to its end --> filed, or quarantined, or dropped
 //! ```
 //!
-//! Bytes go to `incoming/` behind our own header, hashed while they are written and on their way to the disk from the
-//! first ones on. Nothing is acknowledged before `finish` has made bytes, name and index entry durable. Memory stays
+//! Bytes go to `incoming/` behind our own header, hashed while they are written; of a large object the disk has most
+//! before its last byte comes. Nothing is acknowledged before `finish` has made bytes, name and index entry durable. Memory stays
 //! at the caller's buffer. What would take the disk's reserve is refused with `StorageFull`.
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
-use rustix::fs::{Advice, fadvise};
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
@@ -24,8 +22,9 @@ use crate::disk::Claim;
 use crate::part10::{FactsError, Header, read_facts};
 use crate::uid::StudyUid;
 
-/// Written before the disk is told to begin with it: half a CT slice.
-const WRITE_BACK_BYTES: u64 = 256 << 10;
+/// A large object is synced every so often: what is left for the end does not keep its sender waiting, and unwritten
+/// pages do not pile up. For a slice it is of no use (measured): its sync is one wait for the disk either way.
+const SYNC_EVERY_BYTES: u64 = 32 << 20;
 
 /// What became of an object.
 #[derive(Debug)]
@@ -48,8 +47,8 @@ pub struct Arrival {
     file: File,
     hash: Sha256,
     bytes: u64,
-    /// The disk has been told to write everything before this.
-    writing_back: u64,
+    /// Everything before this is on the disk.
+    synced: u64,
     claim: Claim,
 }
 
@@ -59,7 +58,7 @@ impl Arrival {
         let claim = claim.ok_or(io::ErrorKind::StorageFull)?;
         let path = store.incoming_path();
         let file = File::create_new(&path)?;
-        let mut arrival = Self { path, file, hash: Sha256::new(), bytes: 0, writing_back: 0, claim };
+        let mut arrival = Self { path, file, hash: Sha256::new(), bytes: 0, synced: 0, claim };
         arrival.write(&header.to_bytes())?;
         Ok(arrival)
     }
@@ -72,22 +71,22 @@ impl Arrival {
     /// Bytes of the data set.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write(bytes)?;
-        if self.bytes - self.writing_back >= WRITE_BACK_BYTES {
-            self.start_write_back();
-        }
         self.hash.update(bytes);
+        if self.bytes - self.synced >= SYNC_EVERY_BYTES {
+            self.file.sync_data()?;
+            self.synced = self.bytes;
+        }
         if self.claim.wrote(bytes.len() as u64) { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     }
 
     /// Makes the object durable and files it.
     pub fn finish(
-        mut self,
+        self,
         store: &Store,
         only: Option<&StudyUid>,
         association: AssociationId,
         at: Timestamp,
     ) -> Result<Filed, StoreError> {
-        self.start_write_back();
         let sha256 = hex(&self.hash.clone().finalize());
         let arrived = Arrived { path: self.path.clone(), sha256, bytes: self.bytes };
         let facts = match read_facts(&arrived.path) {
@@ -111,15 +110,6 @@ impl Arrival {
         self.file.write_all(bytes)?;
         self.bytes += bytes.len() as u64;
         Ok(())
-    }
-
-    /// Lets the disk begin with what was written: when all must be durable, little is left to wait for. The kernel's
-    /// way to say so drops clean pages only; these are dirty and stay for the readers to come.
-    fn start_write_back(&mut self) {
-        let length = NonZeroU64::new(self.bytes - self.writing_back);
-        // A file system that knows nothing of it writes later.
-        let _advised = fadvise(&self.file, self.writing_back, length, Advice::DontNeed);
-        self.writing_back = self.bytes;
     }
 }
 

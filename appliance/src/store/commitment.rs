@@ -132,7 +132,12 @@ impl Store {
             if state.is_some() {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                // Settled since the folder was listed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::file("read", &path)(error)),
+            };
             match serde_json::from_slice::<Commitment>(&bytes) {
                 Ok(commitment) => waiting.push(commitment),
                 Err(error) => tracing::error!(%error, "a commitment does not read back; it stays on disk"),

@@ -252,6 +252,17 @@ impl Store {
         self.inner.index.put(Tree::Mark, &name, &Mark::Confirmed { at })
     }
 
+    /// All that is not confirmed is due.
+    pub(super) fn ask_now(&self, destination: &str) -> Result<(), StoreError> {
+        for (key, waiting) in
+            self.inner.index.list::<Unconfirmed>(Tree::Unconfirmed, &prefix(&[destination]))?
+        {
+            let due = Unconfirmed { ask_at: Timestamp(0), ..waiting };
+            self.inner.index.put(Tree::Unconfirmed, &key, &due)?;
+        }
+        Ok(())
+    }
+
     /// Nobody asks about these before a while has passed. Forgotten with the index, which only asks earlier.
     fn ask_later<'a>(
         &self,

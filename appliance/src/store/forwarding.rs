@@ -192,7 +192,8 @@ impl Store {
         self.inner.index.commit()
     }
 
-    /// Everything that failed gets a new start. Returns how many objects.
+    /// Everything that failed gets a new start, and what was not confirmed is asked about now. Returns how many objects
+    /// had failed.
     pub fn retry(&self, destination: &str) -> Result<usize, StoreError> {
         let failed: Vec<Waiting> =
             self.waiting(destination)?.into_iter().filter(|waiting| waiting.attempts > 0).collect();
@@ -200,6 +201,7 @@ impl Store {
             let fresh = Waiting { attempts: 0, not_before: None, ..waiting.clone() };
             self.inner.index.put(Tree::Forward, &queue_key(destination, waiting.sequence), &fresh)?;
         }
+        self.ask_now(destination)?;
         self.inner.index.commit()?;
         self.live().try_again();
         Ok(failed.len())

@@ -1,5 +1,8 @@
 //! The store as a room sees it: what it admits, what it keeps after its index is lost.
 
+#[path = "durability_tests.rs"]
+mod durability;
+
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -246,7 +249,6 @@ fn object_names(store: &Store) -> Vec<ObjectName> {
     store.all_instances(&study()).unwrap().iter().map(|(_, record)| record.into()).collect()
 }
 
-/// Copies a folder with everything below it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
