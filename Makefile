@@ -65,9 +65,12 @@ lint: rust-test web
 	@$(STEP) 'dependencies resolve for aarch64' sh -c '$(CARGO) tree --locked --workspace --target aarch64-unknown-linux-gnu --edges normal,build >/dev/null'
 	@$(STEP) 'clippy' $(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: packages-demo rust-demo
-	$(CARGO) bench --package sidelight-benches
-	$(CARGO) bench --package sidelight-kernels --bench gpu
+# Release builds: what a customer runs. The table of intake comes last.
+bench: packages-test rust-test web
+	@$(STEP) 'build the box' $(CARGO) build --release --workspace --bins
+	$(CARGO) bench --workspace --bench kernels
+	$(CARGO) bench --workspace --bench gpu
+	$(CARGO) bench --workspace --bench intake
 
 soak: packages-test rust-test web onnxruntime
 	$(CARGO) build --workspace --bins

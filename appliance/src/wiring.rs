@@ -16,10 +16,11 @@ use crate::analysis::{self, Analysis};
 use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::Clock;
 use crate::compute::{self, Compute};
+use crate::disk::Room;
 use crate::pulse::Pulse;
 use crate::run::Ended;
 use crate::stop::Stop;
-use crate::store::Store;
+use crate::store::{OpenReport, Store, StoreError};
 use crate::supervise::keep_running;
 use crate::{intake, results, service, viewer};
 
@@ -41,6 +42,7 @@ struct House<'a> {
     site: &'a Site,
     identity: &'a Identity,
     store: Store,
+    room: Room,
     clock: Clock,
     stop: &'a Stop,
 }
@@ -54,7 +56,7 @@ pub async fn wire(
     rooms: &mut JoinSet<Ended>,
 ) -> anyhow::Result<Ready> {
     let folder = site.data_dir.clone();
-    let (store, report) = tokio::task::spawn_blocking(move || Store::open(&folder)).await??;
+    let (store, report) = tokio::task::spawn_blocking(move || open(&folder)).await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
     audit_start(&store, site, clock).await?;
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
@@ -71,7 +73,8 @@ pub async fn wire(
         ae_title: site.dicom.ae_title.clone(),
         token: identity.token().to_owned(),
     };
-    let house = House { site, identity, store, clock, stop };
+    let room = Room::new(store.folder(), site.dicom.disk_reserve_bytes);
+    let house = House { site, identity, store, room, clock, stop };
     let dicom_port = dicom.local_addr()?.port();
     house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
     let (compute, _thread) = compute::start(wish(site.processor)).context("no thread for the kernels")?;
@@ -90,6 +93,12 @@ pub async fn wire(
         }
     });
     Ok(ready)
+}
+
+fn open(folder: &std::path::Path) -> Result<(Store, OpenReport), StoreError> {
+    let (store, report) = Store::open(folder)?;
+    store.read_catalogue()?;
+    Ok((store, report))
 }
 
 /// The configuration this start goes by, for whoever asks later what the box was told to do.
@@ -117,7 +126,8 @@ fn wish(wish: ProcessorWish) -> Wish {
 impl House<'_> {
     fn intake(&self, doors: intake::Doors, rooms: &mut JoinSet<Ended>) -> anyhow::Result<()> {
         let config = intake::Config::of(self.site).context("the TLS door of [dicom]")?;
-        let room = intake::run(doors, config, self.store.clone(), self.clock, self.stop.clone());
+        let room =
+            intake::run(doors, config, self.store.clone(), self.room.clone(), self.clock, self.stop.clone());
         rooms.spawn(async move { ("intake", room.await.map_err(Into::into)) });
         Ok(())
     }
@@ -168,7 +178,7 @@ impl House<'_> {
             destinations: self.destinations(),
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
-        let desk = viewer::Desk::new(config, store, compute, identity, self.clock, stop);
+        let desk = viewer::Desk::new(config, store, self.room.clone(), compute, identity, self.clock, stop);
         rooms.spawn(async move { ("viewer", viewer::run(listener, desk).await.map_err(Into::into)) });
     }
 }

@@ -10,6 +10,7 @@ pub mod association;
 pub mod broker;
 pub mod browser;
 pub mod dcmtk;
+pub mod gate;
 pub mod message;
 pub mod orthanc;
 pub mod part10;

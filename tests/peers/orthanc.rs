@@ -82,6 +82,12 @@ impl Orthanc {
         self.api().bytes(&format!("/instances/{id}/file"))
     }
 
+    /// From now on it calls back a modality of this name here: without, it takes no commitment requests of it.
+    pub fn knows(&self, ae_title: &str, port: u16) -> Result<(), ApiError> {
+        let modality = json!({ "AET": ae_title, "Host": "127.0.0.1", "Port": port });
+        self.api().send("PUT", "/modalities/box", &[], Some(&modality)).map(drop)
+    }
+
     pub fn kill9(&mut self) {
         self.process.kill9();
     }
@@ -129,6 +135,7 @@ fn settings(folder: &Path, dicom_port: u16, http_port: u16) -> Value {
         "DicomAet": "ORTHANC",
         "DicomPort": dicom_port,
         "DicomCheckCalledAet": false,
+        "DicomScuTimeout": 60,
         "DicomAlwaysAllowStore": true,
         "UnknownSopClassAccepted": true,
         "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },

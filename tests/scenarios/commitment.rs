@@ -38,12 +38,12 @@ fn store(association: &mut Association, study: &SmallCt, number: u16) -> String 
     slice.sop_instance_uid
 }
 
-fn request(transaction: &str, instances: &[&str]) -> Message {
+pub(crate) fn request(transaction: &str, instances: &[&str]) -> Message {
     let object = asked(transaction, instances);
     Message::new(N_ACTION, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, Some(1), &data_set(&object))
 }
 
-fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
+pub(crate) fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
     let uid = |tag, uid: &str| DataElement::new(tag, VR::UI, PrimitiveValue::from(uid));
     let items: Vec<_> = instances
         .iter()
@@ -62,14 +62,14 @@ fn asked(transaction: &str, instances: &[&str]) -> InMemDicomObject {
 
 /// What a report says: its event type, the instances committed to, the ones that are not with the reason.
 #[derive(Debug, PartialEq, Eq)]
-struct Said {
-    event_type: Option<u16>,
-    transaction: String,
-    committed: Vec<String>,
-    failed: Vec<(String, u16)>,
+pub(crate) struct Said {
+    pub(crate) event_type: Option<u16>,
+    pub(crate) transaction: String,
+    pub(crate) committed: Vec<String>,
+    pub(crate) failed: Vec<(String, u16)>,
 }
 
-fn said(message: &Message, implicit: bool) -> Said {
+pub(crate) fn said(message: &Message, implicit: bool) -> Said {
     assert_eq!(message.field, N_EVENT_REPORT);
     assert_eq!(message.sop_instance, STORAGE_COMMITMENT_INSTANCE);
     let syntax = if implicit { IMPLICIT_VR_LITTLE_ENDIAN.erased() } else { EXPLICIT.erased() };
@@ -118,7 +118,7 @@ fn box_reporting_to(port: u16) -> Appliance {
 
 #[test]
 fn a_caller_that_stays_hears_the_report_on_its_own_association() {
-    let sidelight = appliance().start().unwrap();
+    let mut sidelight = appliance().start().unwrap();
     let mut association = open(&sidelight);
     let study = SmallCt::new();
     let stored: Vec<String> = (0..3).map(|number| store(&mut association, &study, number)).collect();
@@ -143,6 +143,17 @@ fn a_caller_that_stays_hears_the_report_on_its_own_association() {
     // The association is as good as before.
     store(&mut association, &study, 9);
     association.release().unwrap();
+
+    // What the caller was told outlives the index.
+    eventually("the ledger to say what was committed to", || {
+        let ledger = crate::destinations::ledger(&sidelight, &study.study_uid);
+        (ledger["committed"] == 3 && ledger["received"] == 4).then_some(())
+    });
+    sidelight.kill9();
+    std::fs::remove_dir_all(sidelight.data_folder().join("index")).unwrap();
+    sidelight.restart().unwrap();
+    let after = crate::destinations::ledger(&sidelight, &study.study_uid);
+    assert_eq!((&after["committed"], &after["received"]), (&3.into(), &4.into()), "{after:#}");
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn what_is_refused_is_a_problem_document_that_names_the_field() {
 }
 
 /// POSTs bytes as they are and reads the answer; the connection may break while sending.
-fn post(sidelight: &Appliance, content_type: &str, body: &[u8]) -> String {
+pub(crate) fn post(sidelight: &Appliance, content_type: &str, body: &[u8]) -> String {
     let ready = sidelight.ready();
     let address = ready.http.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
@@ -189,7 +189,10 @@ fn post(sidelight: &Appliance, content_type: &str, body: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn part(bytes: &[u8]) -> Vec<u8> {
+/// Media type of a body made of `part`s.
+pub(crate) const STOW: &str = "multipart/related; type=\"application/dicom\"; boundary=frontier";
+
+pub(crate) fn part(bytes: &[u8]) -> Vec<u8> {
     [b"--frontier\r\nContent-Type: application/dicom\r\n\r\n", bytes, b"\r\n"].concat()
 }
 
@@ -200,7 +203,7 @@ fn one_bad_part_does_not_keep_the_others_out_and_hostile_bodies_do_no_harm() {
     send(&sidelight, &ct, 3, 64);
     let other = SmallCt::new();
     let copies: Vec<Vec<u8>> = (0..3).map(|number| file(&other, number)).collect();
-    let media = "multipart/related; type=\"application/dicom\"; boundary=frontier";
+    let media = STOW;
 
     let mut truncated = copies[1].clone();
     truncated.truncate(copies[1].len() - 100);
@@ -244,7 +247,7 @@ fn one_bad_part_does_not_keep_the_others_out_and_hostile_bodies_do_no_harm() {
 }
 
 /// One slice as a Part-10 file in memory.
-fn file(ct: &SmallCt, number: u16) -> Vec<u8> {
+pub(crate) fn file(ct: &SmallCt, number: u16) -> Vec<u8> {
     let object = ct.object(number, 64);
     let uid =
         object.element(dicom_dictionary_std::tags::SOP_INSTANCE_UID).unwrap().to_str().unwrap().into_owned();

@@ -7,6 +7,7 @@ use sidelight_tests::peers::association::{Association, CT_IMAGE_STORAGE};
 use sidelight_tests::peers::part10::Part10;
 use sidelight_tests::peers::patience::eventually;
 
+use crate::dicomweb::{STOW, file, part, post};
 use crate::small_ct::{Slice, SmallCt};
 use crate::studies::report;
 
@@ -110,6 +111,12 @@ fn a_reserve_larger_than_the_disk_refuses_everything_but_nothing_else() {
         assert_eq!(send(&mut association, &SmallCt::new().slice(number, 64)), OUT_OF_RESOURCES);
     }
     association.release().unwrap();
+    // The same forecast for what comes by HTTP.
+    let body = [part(&file(&SmallCt::new(), 0)), b"--frontier--\r\n".to_vec()].concat();
+    let answer = post(&sidelight, STOW, &body);
+    assert!(answer.starts_with("HTTP/1.1 409"), "{answer:.400}");
+    let said: serde_json::Value = serde_json::from_str(answer.rsplit("\r\n\r\n").next().unwrap()).unwrap();
+    assert_eq!(said["00081198"]["Value"][0]["00081197"]["Value"][0], OUT_OF_RESOURCES, "{said}");
     assert!(Part10::below(&sidelight.data_folder()).is_empty());
     assert_eq!(sidelight.log().matches("nearly full").count(), 1, "said once:\n{}", sidelight.log());
     assert!(sidelight.api().studies().unwrap().is_empty());

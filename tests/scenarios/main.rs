@@ -11,6 +11,7 @@ mod studies;
 
 // The promises.
 mod access;
+mod archive_calls_back;
 mod arrives_and_is_scored;
 mod audit;
 mod bad_objects;
@@ -39,6 +40,7 @@ mod results_on_the_page;
 mod retention;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
+mod survives_every_kill;
 mod survives_kill;
 mod tidy;
 mod two_associations;

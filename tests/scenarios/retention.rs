@@ -14,9 +14,9 @@ use crate::audit::{events, send, verify};
 use crate::destinations::{box_with, counted, dicom, ledger, stow};
 use crate::small_ct::SmallCt;
 
-const QUOTA_OF_ONE_BYTE: &str = "\n[retention]\nquota_bytes = 1\n";
+pub(crate) const QUOTA_OF_ONE_BYTE: &str = "\n[retention]\nquota_bytes = 1\n";
 
-fn listed(sidelight: &Appliance) -> Vec<String> {
+pub(crate) fn listed(sidelight: &Appliance) -> Vec<String> {
     let studies = sidelight.api().studies().expect("the list of studies");
     studies.iter().filter_map(|study| study["uid"].as_str().map(str::to_owned)).collect()
 }

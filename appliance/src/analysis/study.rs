@@ -8,7 +8,7 @@ use crate::imaging::{Stack, repeats, stack};
 use crate::part10::InstanceFacts;
 use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::records::{FindingCard, StudyRecord};
-use crate::store::{Progress, ProgressState, Store, StoreError};
+use crate::store::{Progress, ProgressState, Sending, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a series has to say before anything is computed.
@@ -121,6 +121,9 @@ impl Analysis {
         if card.state != FindingState::Provisional {
             return Ok(None);
         }
+        if let Some(quiet_at) = self.still_arriving(study, record) {
+            return Ok(Some(quiet_at));
+        }
         let look = self.look_at(study, &card.series).await?;
         match self.verdict(study, record, &look) {
             Verdict::Complete { because } => {
@@ -143,6 +146,10 @@ impl Analysis {
         kind: FindingKind,
         record: &StudyRecord,
     ) -> Result<Option<Timestamp>, AnalysisError> {
+        if let Some(quiet_at) = self.still_arriving(study, record) {
+            self.progress(study, ProgressState::Waiting, "waiting for more images", None);
+            return Ok(Some(quiet_at));
+        }
         let look = self.look_at(study, series).await?;
         let (complete, because) = match self.verdict(study, record, &look) {
             Verdict::Wait { until } => {
@@ -227,6 +234,14 @@ impl Analysis {
             last_arrival: record.last_arrival,
         };
         decide(&signals, self.clock.wall(), self.config.study_quiet)
+    }
+
+    /// While a study is being sent and is not quiet, the verdict is to wait, whatever its images say: they are not read
+    /// again for each one that comes, which would cost a receiver of a thousand slices half a million looks.
+    fn still_arriving(&self, study: &StudyUid, record: &StudyRecord) -> Option<Timestamp> {
+        let quiet_at = self.quiet_at(record);
+        let arriving = self.store.live().sending(study) == Sending::Now && self.clock.wall() < quiet_at;
+        arriving.then_some(quiet_at)
     }
 
     fn quiet_at(&self, record: &StudyRecord) -> Timestamp {

@@ -25,7 +25,9 @@ fn syntax_name(uid: &str) -> String {
 
 fn services() -> String {
     let mut table = "| SOP class | UID | as SCU | as SCP |\n|---|---|---|---|\n".to_owned();
-    for (uid, user) in [(VERIFICATION, "no"), (STORAGE_COMMITMENT, "no"), (PROCEDURE_STEP, "yes, relay")] {
+    for (uid, user) in
+        [(VERIFICATION, "no"), (STORAGE_COMMITMENT, "yes, of archives"), (PROCEDURE_STEP, "yes, relay")]
+    {
         writeln!(table, "| {} | {uid} | {user} | yes |", name(uid)).unwrap();
     }
     table

@@ -12,7 +12,7 @@ use dicom_ul::pdu::{
 use sidelight_provisioning::network::Network;
 
 use super::requestor::Proposal;
-use super::services::{IMPLICIT_VR_LITTLE_ENDIAN, Services};
+use super::services::{IMPLICIT_VR_LITTLE_ENDIAN, STORAGE_COMMITMENT, Services};
 use crate::part10::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -134,6 +134,12 @@ fn accepted(
     request: &AssociationRQ,
     results: Vec<PresentationContextResult>,
 ) -> AssociationAC {
+    let mut user_variables = vec![
+        UserVariableItem::MaxLength(policy.pdu_length_max_bytes),
+        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
+        UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
+    ];
+    user_variables.extend(roles(&request.user_variables).take(1));
     AssociationAC {
         protocol_version: 1,
         application_context_name: APPLICATION_CONTEXT.to_owned(),
@@ -141,12 +147,21 @@ fn accepted(
         called_ae_title: request.called_ae_title.clone(),
         calling_ae_title: request.calling_ae_title.clone(),
         presentation_contexts: results,
-        user_variables: vec![
-            UserVariableItem::MaxLength(policy.pdu_length_max_bytes),
-            UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),
-            UserVariableItem::ImplementationVersionName(IMPLEMENTATION_VERSION_NAME.to_owned()),
-        ],
+        user_variables,
     }
+}
+
+/// The provider's role for storage commitment: an archive that calls back reports in it (PS3.4 J.3.3, PS3.7 D.3.3.4).
+/// Other roles are not taken: silence says that the caller is the user.
+fn roles(proposed: &[UserVariableItem]) -> impl Iterator<Item = UserVariableItem> + '_ {
+    proposed.iter().filter_map(|item| match item {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class, roles)
+            if class.trim_end_matches(['\0', ' ']) == STORAGE_COMMITMENT =>
+        {
+            Some(UserVariableItem::ScuScpRoleSelectionSubItem(STORAGE_COMMITMENT.to_owned(), *roles))
+        }
+        _ => None,
+    })
 }
 
 /// An association request of ours. Contexts get the odd numbers in order.

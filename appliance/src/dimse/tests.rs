@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use dicom_ul::pdu::{PresentationContextProposed, PresentationContextResultReason as Reason};
+use dicom_ul::pdu::{
+    PresentationContextProposed, PresentationContextResultReason as Reason, RequestorRoles, UserVariableItem,
+};
 
 use super::super::negotiation::Caller;
+use super::super::services::STORAGE_COMMITMENT;
 use super::*;
 
 const CT: &str = "1.2.840.10008.5.1.4.1.1.2";
@@ -235,4 +238,37 @@ fn silence_is_due_after_the_idle_timeout_counted_from_the_last_word() {
     assert_eq!(acceptor.deadline(), Some(begin + ARTIM));
     acceptor.on(Input::Pdu(association("SIDELIGHT", "CT1")), begin + Duration::from_secs(5));
     assert_eq!(acceptor.deadline(), Some(begin + Duration::from_secs(65)));
+}
+
+#[test]
+fn an_archive_may_report_and_nobody_else_takes_the_providers_role() {
+    let mut acceptor = acceptor(false);
+    let Pdu::AssociationRQ(mut request) = association("SIDELIGHT", "CT1") else { unreachable!() };
+    let both = RequestorRoles { scu: false, scp: true };
+    for class in [CT, STORAGE_COMMITMENT] {
+        request.user_variables.push(UserVariableItem::ScuScpRoleSelectionSubItem(class.into(), both));
+    }
+    request.presentation_contexts.push(PresentationContextProposed {
+        id: 9,
+        abstract_syntax: STORAGE_COMMITMENT.into(),
+        transfer_syntaxes: vec!["1.2.840.10008.1.2".into()],
+    });
+    let acts = acceptor.on(Input::Pdu(Pdu::AssociationRQ(request)), start());
+    let [Act::Send(Outgoing(Pdu::AssociationAC(accepted)))] = &acts[..] else {
+        panic!("not accepted: {acts:?}")
+    };
+    let roles = accepted.user_variables.iter().filter_map(|item| match item {
+        UserVariableItem::ScuScpRoleSelectionSubItem(class, roles) => Some((class.as_str(), *roles)),
+        _ => None,
+    });
+    assert_eq!(roles.collect::<Vec<_>>(), [(STORAGE_COMMITMENT, both)]);
+    let mut report = command(0x0100, STORAGE_COMMITMENT, "1.2.840.10008.1.20.1.1", true);
+    report.extend_from_slice(&[0, 0, 2, 0x10, 2, 0, 0, 0, 2, 0]);
+    let acts = acceptor.on(pdata(vec![fragment(9, PDataValueType::Command, &report, true)]), start());
+    assert_eq!(acts, []);
+    let acts = acceptor.on(pdata(vec![fragment(9, PDataValueType::Data, b"ab", true)]), start());
+    let [Act::Message(message)] = &acts[..] else { panic!("no message but {acts:?}") };
+    assert_eq!(message.asked, Asked::CommitmentReported { event_type: 2 });
+    let acts = acceptor.on(Input::Answered(Status::success()), start());
+    assert_eq!(status(&acts[0]), 0);
 }

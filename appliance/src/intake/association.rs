@@ -8,15 +8,15 @@ use tokio::io::AsyncWriteExt;
 use tracing::Instrument;
 
 use super::receive::{Outcome, Receiving};
-use super::room::EXPECTED_BYTES;
 use super::{Desk, blocking, commitment, messages};
 use crate::audit::{self, Event, Kind, Who};
 use crate::dimse::services::STORAGE_COMMITMENT;
 use crate::dimse::socket::Socket;
 use crate::dimse::wire::{PduReader, WireError, encode};
 use crate::dimse::{Acceptor, Act, Input, Message, Status};
-use crate::store::AssociationId;
+use crate::disk::EXPECTED_BYTES;
 use crate::store::commitment::Commitment;
+use crate::store::{AssociationId, ObjectName};
 
 /// A peer that does not take our few hundred bytes for this long is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -62,8 +62,8 @@ struct Line<'a> {
     /// Commitments asked here and not reported yet.
     asked: VecDeque<Commitment>,
     report_due: Option<Instant>,
-    /// The one whose report the caller has not answered.
-    reporting: Option<u64>,
+    /// The one whose report the caller has not answered, and what it says is kept.
+    reporting: Option<(u64, Vec<ObjectName>)>,
     kept: u64,
     warned: u64,
     failed: u64,
@@ -128,7 +128,7 @@ impl Line<'_> {
                 }
                 Act::Append(bytes) => {
                     if let Some(object) = &mut self.object {
-                        object.append(bytes).await;
+                        object.append(&bytes).await;
                     }
                 }
                 Act::Finish => {
@@ -196,12 +196,16 @@ impl Line<'_> {
             return None;
         }
         let asked = self.asked.pop_front()?;
-        self.reporting = Some(asked.sequence);
+        let sequence = asked.sequence;
         let (store, may_commit) = (self.desk.store.clone(), self.desk.config.may_commit);
         let report = blocking(move || commitment::report(&store, &asked, may_commit, &syntax)).await;
         match report {
-            Ok(report) => Some(Input::Report(report)),
+            Ok((report, kept)) => {
+                self.reporting = Some((sequence, kept));
+                Some(Input::Report(report))
+            }
             Err(error) => {
+                self.desk.claims.give_up(sequence);
                 let _ = self.desk.broken.try_send(error);
                 None
             }
@@ -210,10 +214,10 @@ impl Line<'_> {
 
     /// The caller has answered a report. One that it did not take is tried again on an association of ours.
     async fn reported(&mut self, status: &Status) {
-        let Some(sequence) = self.reporting.take() else { return };
+        let Some((sequence, kept)) = self.reporting.take() else { return };
         if !status.is_failure() {
-            let store = self.desk.store.clone();
-            if let Err(error) = blocking(move || store.commitment_settled(sequence, true)).await {
+            let (store, at) = (self.desk.store.clone(), self.desk.clock.wall());
+            if let Err(error) = blocking(move || store.commitment_heard(sequence, &kept, at)).await {
                 let _ = self.desk.broken.try_send(error);
             }
         }
@@ -225,17 +229,21 @@ impl Line<'_> {
 
     /// What was not reported here is reported on an association of ours.
     fn hand_over_reports(&mut self) {
-        for sequence in self.asked.drain(..).map(|asked| asked.sequence).chain(self.reporting.take()) {
+        let reporting = self.reporting.take().map(|(sequence, _)| sequence);
+        for sequence in self.asked.drain(..).map(|asked| asked.sequence).chain(reporting) {
             self.desk.claims.give_up(sequence);
         }
     }
 
     async fn finish(&mut self) -> Status {
         let object = self.object.take().expect("the machine finishes only what it began");
-        self.expected_bytes = object.bytes();
-        let outcome = object.finish(&self.desk.store, self.desk.clock.wall(), self.id).await;
+        let bytes = object.bytes();
+        let outcome = object.finish(self.desk.clock.wall(), self.id).await;
         match &outcome {
-            Outcome::Kept => self.kept += 1,
+            Outcome::Kept => {
+                self.kept += 1;
+                self.expected_bytes = bytes;
+            }
             Outcome::KeptWithWarning { .. } => self.warned += 1,
             Outcome::Refused { .. } => self.failed += 1,
             Outcome::Broken(_) => self.failed += 1,

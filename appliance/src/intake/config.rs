@@ -17,7 +17,6 @@ pub struct Config {
     pub(super) policy: Arc<Policy>,
     pub(super) associations_max: usize,
     pub(super) idle_timeout: Duration,
-    pub(super) disk_reserve_bytes: u64,
     /// For the TLS door, where there is one.
     pub(super) tls: Option<SecureDoor>,
     /// Where commitment reports go, by the AE title that asked.
@@ -50,7 +49,6 @@ impl Config {
             policy: Arc::new(policy(site)),
             associations_max: dicom.associations_max,
             idle_timeout: Duration::from_secs(dicom.idle_timeout_s),
-            disk_reserve_bytes: dicom.disk_reserve_bytes,
             tls,
             report_to,
             may_commit: may_commit(site),

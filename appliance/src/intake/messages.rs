@@ -20,6 +20,12 @@ pub(super) async fn take(desk: &Desk, message: Message) -> (Status, Option<Commi
                 Err(error) => (broken(desk, error), None),
             }
         }
+        Asked::CommitmentReported { event_type } => {
+            match blocking(move || commitment::hear(&store, &message, event_type, at)).await {
+                Ok(status) => (status, None),
+                Err(error) => (broken(desk, error), None),
+            }
+        }
         Asked::ProcedureCreated | Asked::ProcedureSet => {
             let step = if message.asked == Asked::ProcedureCreated { Step::Create } else { Step::Set };
             let Ok(procedure) = SopInstanceUid::parse(&message.sop_instance) else {

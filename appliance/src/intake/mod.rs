@@ -14,7 +14,6 @@ mod messages;
 mod receive;
 mod relay;
 mod reports;
-mod room;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -23,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
+use crate::disk::Room;
 use crate::stop::Stop;
 use crate::store::{AssociationId, Store, StoreError};
 
@@ -53,7 +53,7 @@ struct Desk {
     stop: Stop,
     open: Arc<AtomicUsize>,
     next_association: Arc<AtomicU64>,
-    room: Arc<room::Room>,
+    room: Room,
     claims: Arc<reports::Claims>,
     /// A message for the RIS is waiting.
     procedure_came: Arc<Notify>,
@@ -72,11 +72,11 @@ pub async fn run(
     doors: Doors,
     config: Config,
     store: Store,
+    room: Room,
     clock: Clock,
     stop: Stop,
 ) -> Result<(), IntakeError> {
     let (broken, mut breaks) = tokio::sync::mpsc::channel(1);
-    let room = Arc::new(room::Room::new(store.folder().to_owned(), config.disk_reserve_bytes));
     let desk = Desk {
         config: Arc::new(config),
         store,

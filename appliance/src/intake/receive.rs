@@ -1,20 +1,17 @@
-//! One object on its way to disk: our Part-10 header, then the data set as it comes, hashed while it is written.
+//! One object on its way from an association to the store: gathered into pieces, each written while the next one comes.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
-
-use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 
 use super::blocking;
-use super::room::Claim;
 use crate::clock::Timestamp;
 use crate::dimse::{ObjectHead, Status};
-use crate::part10::{FactsError, InstanceFacts, read_facts};
-use crate::store::{Admission, Arrived, AssociationId, Store, StoreError, hex, side_by_side};
+use crate::disk::Claim;
+use crate::part10::Header;
+use crate::store::{Admission, Arrival, AssociationId, Filed, Store, StoreError};
 
-/// Bytes gathered before they go to the disk: fewer, larger writes, and at most this much memory per association.
-const BUFFER_BYTES: usize = 256 << 10;
+/// Bytes gathered before they go to the disk: fewer, larger writes, and at most twice this much memory per
+/// association, because one piece is written while the next is gathered.
+const PIECE_BYTES: usize = 256 << 10;
 
 /// What became of an object.
 #[derive(Debug)]
@@ -50,166 +47,143 @@ impl Outcome {
 /// An object that is arriving.
 #[derive(Debug)]
 pub(super) struct Receiving {
-    path: PathBuf,
-    header: Vec<u8>,
-    buffer: Vec<u8>,
-    /// On disk so far. Absent until the first write: a small object is written once.
-    file: Option<Written>,
-    /// Its share of the disk; `None`: there was none left when it began.
-    claim: Option<Claim>,
-    /// The first write that failed; later bytes are dropped, the answer will say so.
-    failed: Option<std::io::Error>,
+    store: Store,
+    piece: Vec<u8>,
+    /// Bytes that came so far.
+    bytes: u64,
+    state: State,
 }
 
 #[derive(Debug)]
-struct Written {
-    file: File,
-    hash: Sha256,
-    bytes: u64,
+enum State {
+    /// Nothing is on the disk: a small object is written once.
+    Begun(Header, Option<Claim>),
+    /// A piece is on its way to the disk; its buffer comes back.
+    Writing(JoinHandle<std::io::Result<(Arrival, Vec<u8>)>>),
+    /// A write failed: later bytes are dropped, the answer will say so. What was written is gone.
+    Failed(std::io::Error),
 }
 
 impl Receiving {
     pub(super) fn begin(store: &Store, head: &ObjectHead, claim: Option<Claim>) -> Self {
-        let header = head.header.to_bytes();
-        let failed = claim.is_none().then(|| std::io::ErrorKind::StorageFull.into());
-        Self { path: store.incoming_path(), header, buffer: Vec::new(), file: None, claim, failed }
+        let state = State::Begun(head.header.clone(), claim);
+        Self { store: store.clone(), piece: Vec::new(), bytes: 0, state }
     }
 
-    /// Bytes of it that are on the disk or on their way there.
     pub(super) fn bytes(&self) -> u64 {
-        self.file.as_ref().map_or(0, |written| written.bytes) + self.buffer.len() as u64
+        self.bytes
     }
 
-    pub(super) async fn append(&mut self, bytes: Vec<u8>) {
-        if self.failed.is_some() {
+    pub(super) async fn append(&mut self, bytes: &[u8]) {
+        self.bytes += bytes.len() as u64;
+        if matches!(self.state, State::Failed(_)) {
             return;
         }
-        self.buffer.extend_from_slice(&bytes);
-        if self.buffer.len() < BUFFER_BYTES {
-            return;
-        }
-        let (path, header) = (self.path.clone(), std::mem::take(&mut self.header));
-        let (file, buffer) = (self.file.take(), std::mem::take(&mut self.buffer));
-        match blocking(move || write(file, &path, &header, buffer)).await {
-            Ok((file, buffer)) => (self.file, self.buffer) = (Some(file), buffer),
-            Err(error) => return self.fail(error).await,
-        }
-        if self.claim.as_mut().is_some_and(|claim| !claim.wrote(BUFFER_BYTES as u64)) {
-            self.fail(std::io::ErrorKind::StorageFull.into()).await;
+        self.piece.extend_from_slice(bytes);
+        if self.piece.len() >= PIECE_BYTES {
+            let piece = std::mem::take(&mut self.piece);
+            self.write(piece).await;
         }
     }
 
-    /// No more of it is kept, and what was is given back at once: others may need the room.
-    async fn fail(&mut self, error: std::io::Error) {
-        self.failed = Some(error);
-        self.file = None;
-        self.claim = None;
-        let path = self.path.clone();
-        blocking(move || drop(std::fs::remove_file(path))).await;
+    /// Gives a piece to the disk once it has taken the one before.
+    async fn write(&mut self, piece: Vec<u8>) {
+        let taken = std::mem::replace(&mut self.state, State::Failed(std::io::ErrorKind::Interrupted.into()));
+        let (begun, arrival) = match taken {
+            State::Begun(header, claim) => (Some((self.store.clone(), header, claim)), None),
+            State::Writing(before) => match written(before).await {
+                Ok((arrival, buffer)) => {
+                    self.piece = buffer;
+                    (None, Some(arrival))
+                }
+                Err(error) => return self.state = State::Failed(error),
+            },
+            failed @ State::Failed(_) => return self.state = failed,
+        };
+        self.state = State::Writing(tokio::task::spawn_blocking(move || {
+            let mut arrival = match (begun, arrival) {
+                (Some((store, header, claim)), _) => Arrival::begin(&store, &header, claim)?,
+                (None, arrival) => arrival.expect("what was not begun is arriving"),
+            };
+            arrival.append(&piece)?;
+            let mut buffer = piece;
+            buffer.clear();
+            Ok((arrival, buffer))
+        }));
     }
 
     /// Makes the object durable and files it. Everything slow happens on a blocking thread.
-    pub(super) async fn finish(self, store: &Store, at: Timestamp, association: AssociationId) -> Outcome {
-        let store = store.clone();
-        blocking(move || self.finish_blocking(&store, at, association)).await
-    }
-
-    pub(super) async fn discard(self) {
-        blocking(move || drop(std::fs::remove_file(&self.path))).await;
-    }
-
-    fn finish_blocking(self, store: &Store, at: Timestamp, association: AssociationId) -> Outcome {
-        let path = self.path.clone();
-        let outcome = match self.settle() {
-            Ok((arrived, facts)) => file(store, &arrived, facts, at, association),
-            Err(error) => Err(StoreError::File { doing: "write", path: path.clone(), source: error }),
-        };
-        match outcome {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                // It may already have its name; then there is nothing left to remove here.
-                let _ = std::fs::remove_file(&path);
-                refuse(error)
+    pub(super) async fn finish(mut self, at: Timestamp, association: AssociationId) -> Outcome {
+        let rest = std::mem::take(&mut self.piece);
+        let arrival = match self.state {
+            State::Begun(header, claim) => {
+                let store = self.store.clone();
+                blocking(move || Arrival::begin(&store, &header, claim)).await
             }
-        }
+            State::Writing(before) => written(before).await.map(|(arrival, _)| arrival),
+            State::Failed(error) => Err(error),
+        };
+        let store = self.store;
+        let file = move || {
+            let mut arrival = arrival.map_err(write_failed)?;
+            arrival.append(&rest).map_err(write_failed)?;
+            arrival.finish(&store, None, association, at)
+        };
+        blocking(move || file().map_or_else(refuse, judge)).await
     }
 
-    /// Makes the bytes durable; while the disk is at it, their structure is checked.
-    fn settle(self) -> std::io::Result<(Arrived, Result<InstanceFacts, FactsError>)> {
-        if let Some(error) = self.failed {
-            return Err(error);
+    /// Nothing of it is kept.
+    pub(super) async fn discard(self) {
+        if let State::Writing(before) = self.state {
+            // Dropping what was written removes it.
+            blocking({
+                let written = written(before).await;
+                move || drop(written)
+            })
+            .await;
         }
-        let (written, _) = write(self.file, &self.path, &self.header, self.buffer)?;
-        let (synced, facts) = side_by_side(|| written.file.sync_all(), || read_facts(&self.path));
-        synced?;
-        Ok((Arrived { path: self.path, sha256: hex(&written.hash.finalize()), bytes: written.bytes }, facts))
     }
 }
 
-/// Files an object that is durable under its temporary name.
-fn file(
-    store: &Store,
-    arrived: &Arrived,
-    facts: Result<InstanceFacts, FactsError>,
-    at: Timestamp,
-    association: AssociationId,
-) -> Result<Outcome, StoreError> {
-    let facts = match facts {
-        Ok(facts) => facts,
-        Err(reason) => return quarantine(store, arrived, &reason, at),
-    };
-    store.live().receiving(association, &facts.study);
-    match store.admit(arrived, facts, at)? {
-        Admission::Stored => {}
-        Admission::Duplicate => tracing::debug!("an object arrived again with the same bytes"),
-        Admission::Conflict => tracing::error!(
-            "an object arrived again with other bytes under the same UID: both are kept, the first one is in use; \
-             ask the sender which one is right"
-        ),
-    }
-    Ok(Outcome::Kept)
+async fn written(
+    piece: JoinHandle<std::io::Result<(Arrival, Vec<u8>)>>,
+) -> std::io::Result<(Arrival, Vec<u8>)> {
+    piece.await.expect("writing a piece does not panic and is never aborted")
 }
 
-fn quarantine(
-    store: &Store,
-    arrived: &Arrived,
-    reason: &FactsError,
-    at: Timestamp,
-) -> Result<Outcome, StoreError> {
-    store.quarantine(arrived, reason, at)?;
-    tracing::warn!(%reason, "an object arrived whole but does not parse: kept in quarantine, never analysed");
-    Ok(Outcome::KeptWithWarning { reason: reason.to_string() })
+fn write_failed(source: std::io::Error) -> StoreError {
+    StoreError::File { doing: "write to", path: "incoming".into(), source }
+}
+
+fn judge(filed: Filed) -> Outcome {
+    match filed {
+        Filed::Kept { admission, .. } => {
+            match admission {
+                Admission::Stored => {}
+                Admission::Duplicate => tracing::debug!("an object arrived again with the same bytes"),
+                Admission::Conflict => tracing::error!(
+                    "an object arrived again with other bytes under the same UID: both are kept, the first one is in \
+                     use; ask the sender which one is right"
+                ),
+            }
+            Outcome::Kept
+        }
+        Filed::Quarantined(reason) => {
+            tracing::warn!(%reason, "an object arrived whole but does not parse: kept in quarantine, never analysed");
+            Outcome::KeptWithWarning { reason: reason.to_string() }
+        }
+        Filed::OtherStudy => unreachable!("an association names no study beforehand"),
+    }
 }
 
 fn refuse(error: StoreError) -> Outcome {
     if let StoreError::File { source, .. } = &error
         && matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
     {
-        // Said once in the log, by the room (room.rs) or by the file system's own limit below.
+        // Said once in the log, by the forecast (disk.rs).
         tracing::debug!("refused: no room on the disk");
         return Outcome::Refused { reason: "the box's disk is nearly full; try again later".into() };
     }
     tracing::error!(%error, "an object could not be stored");
     Outcome::Broken(error)
-}
-
-fn write(
-    written: Option<Written>,
-    path: &std::path::Path,
-    header: &[u8],
-    mut buffer: Vec<u8>,
-) -> std::io::Result<(Written, Vec<u8>)> {
-    let mut written = match written {
-        Some(written) => written,
-        None => {
-            let mut file = File::create_new(path)?;
-            file.write_all(header)?;
-            Written { file, hash: Sha256::new(), bytes: header.len() as u64 }
-        }
-    };
-    written.file.write_all(&buffer)?;
-    written.hash.update(&buffer);
-    written.bytes += buffer.len() as u64;
-    buffer.clear();
-    Ok((written, buffer))
 }

@@ -9,8 +9,8 @@ use tokio::sync::Notify;
 use super::{Desk, commitment};
 use crate::dimse::dial::{self, DialError, Peer};
 use crate::dimse::services::{MESSAGE_SYNTAXES, STORAGE_COMMITMENT};
-use crate::store::StoreError;
 use crate::store::commitment::Commitment;
+use crate::store::{ObjectName, StoreError};
 
 /// First pause after a report that nobody took; doubled up to `PAUSE_MAX`.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
@@ -48,6 +48,8 @@ impl Claims {
 pub(super) async fn run(desk: Desk) -> Result<(), StoreError> {
     let mut stop = desk.stop.clone();
     let mut due: BTreeMap<u64, Instant> = BTreeMap::new();
+    // A console that is switched off costs one wait a pause, however many reports it is owed.
+    let mut unreached: BTreeMap<String, Instant> = BTreeMap::new();
     while !stop.is_stopped() {
         let waiting = waiting(&desk).await?;
         due.retain(|sequence, _| waiting.iter().any(|commitment| commitment.sequence == *sequence));
@@ -58,7 +60,11 @@ pub(super) async fn run(desk: Desk) -> Result<(), StoreError> {
             {
                 continue;
             }
-            let sequence = commitment.sequence;
+            let (sequence, caller) = (commitment.sequence, commitment.calling_ae_title.clone());
+            if let Some(again) = unreached.get(&caller).filter(|again| **again > now) {
+                due.insert(sequence, *again);
+                continue;
+            }
             let age = desk.clock.wall().since(commitment.asked_at);
             if age < GRACE {
                 due.insert(sequence, now + (GRACE - age));
@@ -66,8 +72,13 @@ pub(super) async fn run(desk: Desk) -> Result<(), StoreError> {
             }
             tokio::select! {
                 () = stop.stopped() => return Ok(()),
-                pause = one(&desk, commitment) => {
-                    due.insert(sequence, desk.clock.now() + pause?);
+                tried = one(&desk, commitment) => {
+                    let (pause, reached) = tried?;
+                    let again = desk.clock.now() + pause;
+                    due.insert(sequence, again);
+                    if !reached {
+                        unreached.insert(caller, again);
+                    }
                 }
             }
         }
@@ -92,8 +103,8 @@ async fn waiting(desk: &Desk) -> Result<Vec<Commitment>, StoreError> {
     .await
 }
 
-/// One attempt; says how long to wait before the next one, should it be needed.
-async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreError> {
+/// One attempt; says how long to wait before the next one, should it be needed, and whether anybody answered.
+async fn one(desk: &Desk, mut commitment: Commitment) -> Result<(Duration, bool), StoreError> {
     let peer = desk.config.report_to.iter().find(|peer| peer.called_ae == commitment.calling_ae_title);
     let store = desk.store.clone();
     if peer.is_none() || commitment.attempts >= ATTEMPTS_MAX {
@@ -101,8 +112,8 @@ async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreE
             attempts = commitment.attempts,
             "nobody takes a commitment report; give the caller a `report_to` in [[dicom.peers]], or let it ask again"
         );
-        super::blocking(move || store.commitment_settled(commitment.sequence, false)).await?;
-        return Ok(PAUSE_MAX);
+        super::blocking(move || store.commitment_unheard(commitment.sequence)).await?;
+        return Ok((PAUSE_MAX, true));
     }
     let (commitment, noted) = super::blocking(move || {
         let noted = store.commitment_attempted(&mut commitment);
@@ -113,25 +124,30 @@ async fn one(desk: &Desk, mut commitment: Commitment) -> Result<Duration, StoreE
     let pause =
         (PAUSE_MIN * 2u32.saturating_pow(commitment.attempts.saturating_sub(1).min(16))).min(PAUSE_MAX);
     let peer = peer.expect("looked at above");
+    let mut reached = true;
     match deliver(desk, peer, &commitment).await? {
-        Ok(()) => {
-            let store = desk.store.clone();
-            super::blocking(move || store.commitment_settled(commitment.sequence, true)).await?;
+        Ok(kept) => {
+            let (store, at) = (desk.store.clone(), desk.clock.wall());
+            super::blocking(move || store.commitment_heard(commitment.sequence, &kept, at)).await?;
         }
-        Err(error) => tracing::warn!(
-            %error,
-            attempts = commitment.attempts,
-            "a commitment report was not taken; it is kept and tried again"
-        ),
+        Err(error) => {
+            reached = !matches!(error, DialError::Connect { .. } | DialError::Unreachable { .. });
+            tracing::warn!(
+                %error,
+                attempts = commitment.attempts,
+                "a commitment report was not taken; it is kept and tried again"
+            );
+        }
     }
-    Ok(pause)
+    Ok((pause, reached))
 }
 
+/// Reports; the objects that the caller was told are kept.
 async fn deliver(
     desk: &Desk,
     peer: &Peer,
     commitment: &Commitment,
-) -> Result<Result<(), DialError>, StoreError> {
+) -> Result<Result<Vec<ObjectName>, DialError>, StoreError> {
     let proposals: [(&str, &[&str]); 1] = [(STORAGE_COMMITMENT, &MESSAGE_SYNTAXES)];
     let mut association = match dial::associate_as_provider(peer, &proposals).await {
         Ok(association) => association,
@@ -140,13 +156,14 @@ async fn deliver(
     let syntax = association.transfer_syntax(STORAGE_COMMITMENT).unwrap_or_default().to_owned();
     let (store, asked, may_commit) = (desk.store.clone(), commitment.clone(), desk.config.may_commit);
     // Judged as late as possible: what is true now, not when it was asked.
-    let report = super::blocking(move || commitment::report(&store, &asked, may_commit, &syntax)).await?;
+    let (report, kept) =
+        super::blocking(move || commitment::report(&store, &asked, may_commit, &syntax)).await?;
     let taken = association
         .n_event_report(report.sop_class, report.sop_instance, report.event_type, &report.data_set)
         .await;
     let taken = match taken {
         Ok(status) if status.is_failure() => Err(DialError::Status(status.code)),
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(kept),
         Err(error) => return Ok(Err(error)),
     };
     // The answer is what counts; how the peer says goodbye is not.

@@ -21,7 +21,7 @@ use super::stow::StowService;
 use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::{Clock, Timestamp};
 use crate::stop::Stop;
-use crate::store::forwarding::{Mark, Waiting};
+use crate::store::forwarding::Waiting;
 use crate::store::{ObjectName, Reached, Store, StoreError};
 use crate::uid::StudyUid;
 
@@ -32,11 +32,8 @@ const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Looks at the queue this often even when nothing woke it: objects that failed wait for the clock only.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// An archive that has not confirmed is asked again this much later.
-const CONFIRM_AGAIN: Duration = Duration::from_secs(60);
-
-/// The slowest archive's own indexing.
-const INDEXED_WITHIN: Duration = Duration::from_secs(600);
+/// Objects asked about in one transaction: its request is some 70 KB, its answer is one journal line.
+const CONFIRM_BATCH: usize = 256;
 
 /// How to reach it.
 #[derive(Clone, Debug)]
@@ -79,12 +76,14 @@ pub(super) struct Batch {
     pub ended: Option<Unreached>,
 }
 
-/// What an archive said about objects it was asked about.
+/// What a service said about objects it was asked about.
 #[derive(Debug, Default)]
 pub(super) struct Confirmation {
     pub kept: Vec<ObjectName>,
     /// It says that it does not have them.
     pub missing: Vec<ObjectName>,
+    /// There is no way to ask about them.
+    pub unasked: Vec<ObjectName>,
 }
 
 enum Peer {
@@ -98,7 +97,6 @@ struct Worker {
     peer: Peer,
     store: Store,
     clock: Clock,
-    confirm_after: Timestamp,
 }
 
 /// Delivers until told to stop. Only the store can make it fail.
@@ -109,7 +107,7 @@ pub async fn run(config: Config, store: Store, clock: Clock, mut stop: Stop) -> 
         }
         Way::Stow { url } => Peer::Stow(StowService::new(url)),
     };
-    let mut worker = Worker { config, peer, store, clock, confirm_after: Timestamp(0) };
+    let mut worker = Worker { config, peer, store, clock };
     let mut pause = PAUSE_MIN;
     while !stop.is_stopped() {
         let done = tokio::select! {
@@ -205,66 +203,49 @@ impl Worker {
         .await
     }
 
-    /// Asks an archive about what it took. What it denies is set apart for a person, who may have it sent again.
+    /// Asks an archive about what it took.
     async fn confirm(&mut self) -> Result<Turn, StoreError> {
-        if !self.config.archive || self.clock.wall() < self.confirm_after {
+        if !self.config.archive {
             return Ok(Turn::Idle);
         }
-        let (store, name) = (self.store.clone(), self.config.name.clone());
-        let objects = blocking(move || store.unconfirmed(&name, BATCH)).await?;
+        let (store, name, now) = (self.store.clone(), self.config.name.clone(), self.clock.wall());
+        let objects = blocking(move || store.unconfirmed(&name, now, CONFIRM_BATCH)).await?;
         if objects.is_empty() {
             return Ok(Turn::Idle);
         }
-        let paths: Vec<_> = objects.iter().map(|object| self.store.object_path(object)).collect();
-        let said = match &mut self.peer {
-            Peer::Dicom(peer) => peer.confirm(&objects, &paths).await,
-            Peer::Stow(service) => service.confirm(&objects).await,
+        let asked = match &mut self.peer {
+            Peer::Dicom(peer) => peer.confirm(&self.store, &self.config.name, objects, self.clock).await?,
+            Peer::Stow(service) => {
+                let said = service.confirm(&objects).await;
+                let (store, name, now) = (self.store.clone(), self.config.name.clone(), self.clock.wall());
+                blocking(move || note(&store, &name, said, now)).await?
+            }
         };
-        let confirmation = match said {
-            Ok(confirmation) => confirmation,
+        Ok(match asked {
+            Ok(()) => Turn::Worked,
             Err(ended) => {
                 self.note_reached(Some(&ended));
-                return Ok(Turn::Unreached);
+                Turn::Unreached
             }
-        };
-        let all_kept = confirmation.kept.len() == objects.len();
-        if !all_kept {
-            self.confirm_after = Timestamp(self.clock.wall().0 + CONFIRM_AGAIN.as_secs() * 1000);
-        }
-        let (store, name, now) = (self.store.clone(), self.config.name.clone(), self.clock.wall());
-        blocking(move || {
-            store.confirmed(&name, &confirmation.kept, now)?;
-            let missing = lost(&store, &name, confirmation.missing, now)?;
-            if !missing.is_empty() {
-                tracing::error!(
-                    destination = name,
-                    missing = missing.len(),
-                    "the archive lacks what it took"
-                );
-                store.lost(&name, &missing, now)?;
-            }
-            Ok(())
         })
-        .await?;
-        Ok(if all_kept { Turn::Worked } else { Turn::Idle })
     }
 }
 
-/// An archive may index what it took a little later: only what it still lacks after `INDEXED_WITHIN` is lost.
-fn lost(
+/// Keeps what a service said about the objects it was asked about.
+fn note(
     store: &Store,
     destination: &str,
-    missing: Vec<ObjectName>,
+    said: Result<Confirmation, Unreached>,
     now: Timestamp,
-) -> Result<Vec<ObjectName>, StoreError> {
-    let mut lost = Vec::new();
-    for object in missing {
-        let Some(Mark::Forwarded { at }) = store.mark(destination, &object)? else { continue };
-        if now.since(at) >= INDEXED_WITHIN {
-            lost.push(object);
-        }
-    }
-    Ok(lost)
+) -> Result<Result<(), Unreached>, StoreError> {
+    let said = match said {
+        Ok(said) => said,
+        Err(ended) => return Ok(Err(ended)),
+    };
+    store.confirmed(destination, &said.kept, now)?;
+    store.denied(destination, &said.missing, now)?;
+    store.postpone(destination, &said.unasked, now)?;
+    Ok(Ok(()))
 }
 
 /// One event a study and batch: who got how much of whose examination.

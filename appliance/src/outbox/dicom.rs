@@ -1,31 +1,29 @@
-//! A destination that speaks DIMSE: objects by C-STORE, confirmation by storage commitment on the same association.
+//! A destination that speaks DIMSE: objects by C-STORE, confirmation by storage commitment. Its report may come on the
+//! same association or on one of the archive's own, which intake hears.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dicom_core::value::DataSetSequence;
-use dicom_core::{DataElement, PrimitiveValue, VR};
-use dicom_dictionary_std::tags;
-use dicom_encoding::TransferSyntax;
-use dicom_object::InMemDicomObject;
-use dicom_transfer_syntax_registry::entries::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
-
-use super::destination::{Batch, Confirmation, Sent, Unreached};
+use super::destination::{Batch, Sent, Unreached};
+use super::plan::blocking;
+use crate::clock::Clock;
 use crate::dimse::Status;
 use crate::dimse::dial::{Association, DialError, Peer, associate};
 use crate::dimse::requestor::{EventReport, Timeouts};
+use crate::dimse::services::{
+    EXPLICIT_VR_LITTLE_ENDIAN, MESSAGE_SYNTAXES, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE,
+};
+use crate::part10::commitment::{CommitmentReport, CommitmentRequest, REQUEST_COMMITMENT, Reference};
 use crate::part10::{Header, read_header};
-use crate::store::ObjectName;
+use crate::store::{ObjectName, Store, StoreError};
 
-/// Storage Commitment Push Model (PS3.4 J.3) and its well-known instance.
-const COMMITMENT: &str = "1.2.840.10008.1.20.1";
-const COMMITMENT_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
-const REQUEST_COMMITMENT: u16 = 1;
-const IMPLICIT: &str = "1.2.840.10008.1.2";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
-/// An archive that answers on the same association does so at once; one that calls back later does not answer here.
+/// An archive that answers on the same association does so at once; one that calls back does so meanwhile, or later.
 const REPORT_WITHIN: Duration = Duration::from_secs(10);
+/// An archive that refused to be asked is asked again this much later.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
+/// One that does not offer the service at all may have been configured by then.
+const OFFERED_AGAIN: Duration = Duration::from_secs(3600);
 /// 128 presentation contexts fit one association (PS3.8 9.3.2.2); one is for commitment.
 const CONTEXTS_MAX: usize = 127;
 
@@ -78,33 +76,113 @@ impl DicomPeer {
         Batch { outcomes, ended: None }
     }
 
-    /// Asks for storage commitment of files that the peer took.
+    /// Asks for storage commitment of objects that the peer took.
     pub(super) async fn confirm(
         &mut self,
-        objects: &[ObjectName],
-        paths: &[PathBuf],
-    ) -> Result<Confirmation, Unreached> {
-        let proposals: [(&str, &[&str]); 1] = [(COMMITMENT, &[EXPLICIT, IMPLICIT])];
-        let mut association =
-            associate(&self.peer, &proposals).await.map_err(|error| unreached(&error, None))?;
-        let Some(syntax) = association.transfer_syntax(COMMITMENT).map(str::to_owned) else {
-            let _ = association.release().await;
-            return Ok(Confirmation::default());
-        };
-        let headers = headers(paths).await;
-        let data_set = request(&headers, &syntax);
-        let asked =
-            association.n_action(COMMITMENT, COMMITMENT_INSTANCE, REQUEST_COMMITMENT, &data_set).await;
-        let status = asked.map_err(|error| unreached(&error, None))?;
-        if status.code != Status::SUCCESS {
-            let reason = format!("storage commitment was answered with status {:#06x}", status.code);
-            return Err(Unreached { reason, during: None });
-        }
-        let report =
-            association.event_report(REPORT_WITHIN).await.map_err(|error| unreached(&error, None))?;
-        let _ = association.release().await;
-        Ok(report.map_or_else(Confirmation::default, |report| judge(&report, objects)))
+        store: &Store,
+        destination: &str,
+        objects: Vec<ObjectName>,
+        clock: Clock,
+    ) -> Result<Result<(), Unreached>, StoreError> {
+        let Some(request) = begin(store, destination, objects, clock).await? else { return Ok(Ok(())) };
+        let asked = self.ask(store, &request).await;
+        let (store, destination, now) = (store.clone(), destination.to_owned(), clock.wall());
+        blocking(move || {
+            let withdraw =
+                |later| store.withdraw_confirmation(&destination, &request.transaction, now, later);
+            match asked {
+                Ok(Asked::Reported(report)) => store.hear_confirmation(&report, now).map(|_| Ok(())),
+                Ok(Asked::Later) => Ok(Ok(())),
+                Ok(Asked::NotOffered) => {
+                    tracing::warn!(
+                        destination,
+                        "this archive offers no storage commitment and can confirm nothing"
+                    );
+                    withdraw(OFFERED_AGAIN).map(Ok)
+                }
+                Ok(Asked::Refused(status)) => {
+                    let reason = format!("storage commitment was answered with status {status:#06x}");
+                    tracing::warn!(destination, reason, "nothing is confirmed");
+                    withdraw(ASK_AGAIN).map(Ok)
+                }
+                // Whether it has the question is not known: its report may still come.
+                Ok(Asked::BrokeOff(error)) => Ok(Err(unreached(&error, None))),
+                Err(error) => withdraw(Duration::ZERO).map(|()| Err(unreached(&error, None))),
+            }
+        })
+        .await
     }
+
+    async fn ask(&self, store: &Store, request: &CommitmentRequest) -> Result<Asked, DialError> {
+        // From before the question on: the archive may call back sooner than it answers here.
+        let called_back = store.live().report_heard();
+        let proposals: [(&str, &[&str]); 1] = [(STORAGE_COMMITMENT, &MESSAGE_SYNTAXES)];
+        let mut association = associate(&self.peer, &proposals).await?;
+        let Some(syntax) = association.transfer_syntax(STORAGE_COMMITMENT) else {
+            let _ = association.release().await;
+            return Ok(Asked::NotOffered);
+        };
+        let data_set = request.to_bytes(syntax == EXPLICIT_VR_LITTLE_ENDIAN);
+        let status = association
+            .n_action(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, REQUEST_COMMITMENT, &data_set)
+            .await;
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => return Ok(Asked::BrokeOff(error)),
+        };
+        if status.is_failure() {
+            let _ = association.release().await;
+            return Ok(Asked::Refused(status.code));
+        }
+        // It has the question: whatever becomes of this association, the report may come on another one.
+        let report = tokio::select! {
+            report = association.event_report(REPORT_WITHIN) => report.ok().flatten(),
+            () = called_back => None,
+        };
+        let _ = association.release().await;
+        Ok(report.and_then(|report| understood(&report)).map_or(Asked::Later, Asked::Reported))
+    }
+}
+
+/// How a question about commitment ended.
+enum Asked {
+    Reported(CommitmentReport),
+    /// The report is to come, on an association of the archive's own.
+    Later,
+    NotOffered,
+    Refused(u16),
+    BrokeOff(DialError),
+}
+
+/// A transaction about these objects, durable before it is sent; none where nothing may be asked now.
+async fn begin(
+    store: &Store,
+    destination: &str,
+    objects: Vec<ObjectName>,
+    clock: Clock,
+) -> Result<Option<CommitmentRequest>, StoreError> {
+    let paths: Vec<_> = objects.iter().map(|object| store.object_path(object)).collect();
+    let named = objects.iter().zip(headers(&paths).await);
+    let about: Vec<_> =
+        named.filter_map(|(object, header)| Some((object.clone(), reference(header?)))).collect();
+    let (store, destination, now) = (store.clone(), destination.to_owned(), clock.wall());
+    blocking(move || {
+        // Those whose file does not read are not asked about, and do not stand in the way of the others.
+        store.postpone(&destination, &objects, now)?;
+        if about.is_empty() { Ok(None) } else { store.ask_confirmation(&destination, about, now) }
+    })
+    .await
+}
+
+fn reference(header: Header) -> Reference {
+    Reference { sop_class: header.sop_class, sop_instance: header.sop_instance }
+}
+
+fn understood(report: &EventReport) -> Option<CommitmentReport> {
+    let explicit_vr = report.transfer_syntax == EXPLICIT_VR_LITTLE_ENDIAN;
+    CommitmentReport::parse(&report.data_set, explicit_vr)
+        .inspect_err(|error| tracing::warn!(%error, "an archive's report on commitment does not read"))
+        .ok()
 }
 
 struct Trouble {
@@ -155,73 +233,6 @@ async fn headers(paths: &[PathBuf]) -> Vec<Option<Header>> {
     tokio::task::spawn_blocking(read).await.expect("reading headers does not panic")
 }
 
-/// Transaction UID and the instances it is about (PS3.4 J.3.2.1).
-fn request(headers: &[Option<Header>], syntax: &str) -> Vec<u8> {
-    let text = |tag, value: &str| DataElement::new(tag, VR::UI, PrimitiveValue::from(value));
-    let items: Vec<InMemDicomObject> = headers
-        .iter()
-        .flatten()
-        .map(|header| {
-            InMemDicomObject::from_element_iter([
-                text(tags::REFERENCED_SOP_CLASS_UID, &header.sop_class),
-                text(tags::REFERENCED_SOP_INSTANCE_UID, &header.sop_instance),
-            ])
-        })
-        .collect();
-    let sequence = DataSetSequence::from(items);
-    let object = InMemDicomObject::<_>::from_element_iter([
-        text(tags::TRANSACTION_UID, &transaction_uid()),
-        DataElement::new(tags::REFERENCED_SOP_SEQUENCE, VR::SQ, sequence),
-    ]);
-    let mut bytes = Vec::new();
-    let written = match syntax {
-        IMPLICIT => object.write_dataset_with_ts(&mut bytes, &IMPLICIT_VR_LITTLE_ENDIAN.erased()),
-        _ => object.write_dataset_with_ts(&mut bytes, &EXPLICIT_VR_LITTLE_ENDIAN.erased()),
-    };
-    written.expect("UIDs are written to memory");
-    bytes
-}
-
-/// A UID of nobody else (PS3.5 B.2), from the standard library's random hash keys.
-fn transaction_uid() -> String {
-    let random = || u128::from(std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8));
-    format!("2.25.{}", random() << 64 | random())
-}
-
-/// Who is kept and who is not, of those we asked about (PS3.4 J.3.3.1).
-fn judge(report: &EventReport, objects: &[ObjectName]) -> Confirmation {
-    let (kept, failed) = match report.transfer_syntax.as_str() {
-        IMPLICIT => read(&report.data_set, &IMPLICIT_VR_LITTLE_ENDIAN.erased()),
-        _ => read(&report.data_set, &EXPLICIT_VR_LITTLE_ENDIAN.erased()),
-    };
-    let mut confirmation = Confirmation::default();
-    for object in objects {
-        let Some((_, _, sop)) = object.uids() else { continue };
-        if kept.contains(sop.as_str()) {
-            confirmation.kept.push(object.clone());
-        } else if failed.contains(sop.as_str()) {
-            confirmation.missing.push(object.clone());
-        }
-    }
-    confirmation
-}
-
-/// The instances that a report lists as kept and as failed; none where it does not read.
-fn read(data_set: &[u8], syntax: &TransferSyntax) -> (BTreeSet<String>, BTreeSet<String>) {
-    let Ok(object) = InMemDicomObject::read_dataset_with_ts(data_set, syntax) else {
-        return (BTreeSet::new(), BTreeSet::new());
-    };
-    let listed = |tag| -> BTreeSet<String> {
-        let items = object.element_opt(tag).ok().flatten().and_then(|element| element.items());
-        let uid = |item: &InMemDicomObject| {
-            let uid = item.element(tags::REFERENCED_SOP_INSTANCE_UID).ok()?.to_str().ok()?;
-            Some(uid.trim_end_matches(['\0', ' ']).to_owned())
-        };
-        items.unwrap_or_default().iter().filter_map(uid).collect()
-    };
-    (listed(tags::REFERENCED_SOP_SEQUENCE), listed(tags::FAILED_SOP_SEQUENCE))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,26 +244,5 @@ mod tests {
         assert!(matches!(sent(0xB007), Ok(Sent::Arrived)));
         assert!(matches!(sent(0xC000), Ok(Sent::Refused { for_good: false, .. })));
         assert!(sent(0xA700).is_err_and(|trouble| !trouble.is_the_objects));
-    }
-
-    #[test]
-    fn a_request_reads_back_and_names_every_instance() {
-        let header = |sop: &str| {
-            Some(Header {
-                sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
-                sop_instance: sop.into(),
-                transfer_syntax: EXPLICIT.into(),
-                source_ae_title: "CT1".into(),
-            })
-        };
-        for (syntax, coding) in
-            [(IMPLICIT, IMPLICIT_VR_LITTLE_ENDIAN.erased()), (EXPLICIT, EXPLICIT_VR_LITTLE_ENDIAN.erased())]
-        {
-            let bytes = request(&[header("1.2.3"), None, header("1.2.4")], syntax);
-            let (kept, failed) = read(&bytes, &coding);
-            assert_eq!(kept.into_iter().collect::<Vec<_>>(), ["1.2.3", "1.2.4"]);
-            assert!(failed.is_empty());
-        }
-        assert_ne!(transaction_uid(), transaction_uid());
     }
 }

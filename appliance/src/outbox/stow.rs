@@ -86,7 +86,7 @@ impl StowService {
                 match find(&agent, &url, &object) {
                     Ok(Some(true)) => confirmation.kept.push(object),
                     Ok(Some(false)) => confirmation.missing.push(object),
-                    Ok(None) => {}
+                    Ok(None) => confirmation.unasked.push(object),
                     Err(reason) => return Err(Unreached { reason, during: None }),
                 }
             }

@@ -57,6 +57,14 @@ impl<'a> Elements<'a> {
         })
     }
 
+    /// An unsigned short; `None` where the element is absent or something else.
+    pub fn number(&self, tag: (u16, u16)) -> Option<u16> {
+        self.0.iter().find_map(|(found, content)| match content {
+            Content::Value(value) if *found == tag => (*value).try_into().ok().map(u16::from_le_bytes),
+            _ => None,
+        })
+    }
+
     /// The items of a sequence; none where it is absent.
     pub fn items(&self, tag: (u16, u16)) -> &[Elements<'a>] {
         let found = self.0.iter().find_map(|(found, content)| match content {

@@ -4,6 +4,7 @@
 //! Not a room: intake writes with it, store reads with it. It never decodes pixels (that is `imaging`), never
 //! changes a byte of a data set, and never allocates by a length a data set merely claims.
 
+pub mod commitment;
 mod elements;
 mod facts;
 mod header;

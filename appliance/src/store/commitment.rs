@@ -18,9 +18,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::forwarding::OBJECTS_PER_ENTRY;
 use super::index::{Tree, prefix};
+use super::journal::Entry;
+use super::object::ObjectName;
 use super::{Store, durable};
 use crate::clock::Timestamp;
+use crate::part10::commitment::Reference;
 use crate::part10::{InstanceFacts, read_header};
 
 /// One transaction may name this many: the largest studies have some 10,000 instances.
@@ -46,19 +50,6 @@ impl NotCommitted {
             Self::NoSuchInstance => 0x0112,
             Self::ClassInstanceConflict => 0x0119,
         }
-    }
-}
-
-/// One SOP class and instance as the caller names them.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reference {
-    pub sop_class: String,
-    pub sop_instance: String,
-}
-
-impl std::fmt::Debug for Reference {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reference(hidden)")
     }
 }
 
@@ -141,7 +132,12 @@ impl Store {
             if state.is_some() {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(StoreError::file("read", &path))?;
+            let bytes = match fs::read(&path) {
+                Ok(bytes) => bytes,
+                // Settled since the folder was listed.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(StoreError::file("read", &path)(error)),
+            };
             match serde_json::from_slice::<Commitment>(&bytes) {
                 Ok(commitment) => waiting.push(commitment),
                 Err(error) => tracing::error!(%error, "a commitment does not read back; it stays on disk"),
@@ -157,10 +153,39 @@ impl Store {
         self.write_commitment(commitment)
     }
 
-    /// The caller has taken the report, or (`heard` false) nobody ever will.
-    pub fn commitment_settled(&self, sequence: u64, heard: bool) -> Result<(), StoreError> {
+    /// The caller has taken the report; `objects` are those it was told are kept.
+    pub fn commitment_heard(
+        &self,
+        sequence: u64,
+        objects: &[ObjectName],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for objects in objects.chunks(OBJECTS_PER_ENTRY) {
+            self.append(&Entry::Committed { objects: objects.to_vec(), at })?;
+            for object in objects {
+                self.index_committed(object, at)?;
+            }
+        }
+        self.inner.index.commit()?;
+        self.settle_commitment(sequence, "reported.json")
+    }
+
+    /// Nobody will ever take the report.
+    pub fn commitment_unheard(&self, sequence: u64) -> Result<(), StoreError> {
+        self.settle_commitment(sequence, "unheard.json")
+    }
+
+    /// Whether a caller took our word that the object is kept.
+    pub fn is_committed(&self, object: &ObjectName) -> Result<bool, StoreError> {
+        self.inner.index.contains(Tree::Committed, object.as_str().as_bytes())
+    }
+
+    pub(super) fn index_committed(&self, object: &ObjectName, at: Timestamp) -> Result<(), StoreError> {
+        self.inner.index.put(Tree::Committed, object.as_str().as_bytes(), &at)
+    }
+
+    fn settle_commitment(&self, sequence: u64, state: &str) -> Result<(), StoreError> {
         let from = self.commitment_path(sequence);
-        let state = if heard { "reported.json" } else { "unheard.json" };
         durable::place(&from, &from.with_extension(state))
     }
 
@@ -176,8 +201,11 @@ impl Store {
         Ok(())
     }
 
-    /// Whether an instance may be committed to, from what is on the disk now.
-    pub fn judge_commitment(&self, reference: &Reference) -> Result<Result<(), NotCommitted>, StoreError> {
+    /// The object that an instance may be committed to by, from what is on the disk now.
+    pub fn judge_commitment(
+        &self,
+        reference: &Reference,
+    ) -> Result<Result<ObjectName, NotCommitted>, StoreError> {
         let holdings =
             self.inner.index.list::<Holding>(Tree::Holding, &prefix(&[&reference.sop_instance]))?;
         if holdings.is_empty() {
@@ -190,19 +218,20 @@ impl Store {
         }
         for (_, holding) in &of_class {
             if self.is_whole_and_durable(holding)? {
-                return Ok(Ok(()));
+                return Ok(Ok(ObjectName::at(&holding.file)));
             }
         }
         Ok(Err(NotCommitted::NoSuchInstance))
     }
 
-    /// The file is there with all its bytes, and its name survives a power cut: an index entry may be durable a moment
-    /// before the name is, and nothing is committed to in that moment. Syncing a folder that did not change is free.
+    /// The file is there with all its bytes, and both they and its name survive a power cut: an index entry may be
+    /// durable a moment before they are, and nothing is committed to in that moment. Syncing what did not change is free.
     fn is_whole_and_durable(&self, holding: &Holding) -> Result<bool, StoreError> {
         let path = self.inner.folder.join(&holding.file);
         if !fs::metadata(&path).is_ok_and(|meta| meta.is_file() && meta.len() == holding.bytes) {
             return Ok(false);
         }
+        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(StoreError::file("sync", &path))?;
         path.parent().map_or(Ok(()), durable::sync_folder)?;
         Ok(true)
     }

@@ -60,12 +60,16 @@ impl Store {
 
     /// Analysis has said everything about the study as it is now: with `instances` objects.
     pub fn settle(&self, study: &StudyUid, instances: u64) -> Result<(), StoreError> {
-        let _writing = self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if self.study(study)?.instances == instances {
+        {
+            let _writing = self.writing();
+            if self.study(study)?.instances != instances {
+                return Ok(());
+            }
             self.inner.index.remove(Tree::Open, study.as_str().as_bytes())?;
-            self.inner.index.commit()?;
-            self.live().settled(study);
         }
+        // Receiving goes on while the disk is waited for.
+        self.inner.index.commit()?;
+        self.live().settled(study);
         Ok(())
     }
 

@@ -192,7 +192,8 @@ impl Store {
         self.inner.index.commit()
     }
 
-    /// Everything that failed gets a new start. Returns how many objects.
+    /// Everything that failed gets a new start, and what was not confirmed is asked about now. Returns how many objects
+    /// had failed.
     pub fn retry(&self, destination: &str) -> Result<usize, StoreError> {
         let failed: Vec<Waiting> =
             self.waiting(destination)?.into_iter().filter(|waiting| waiting.attempts > 0).collect();
@@ -200,42 +201,20 @@ impl Store {
             let fresh = Waiting { attempts: 0, not_before: None, ..waiting.clone() };
             self.inner.index.put(Tree::Forward, &queue_key(destination, waiting.sequence), &fresh)?;
         }
+        self.ask_now(destination)?;
         self.inner.index.commit()?;
         self.live().try_again();
         Ok(failed.len())
     }
 
-    /// Objects that the destination took and has not confirmed, at most `count`.
-    pub fn unconfirmed(&self, destination: &str, count: usize) -> Result<Vec<ObjectName>, StoreError> {
-        let mut found = Vec::new();
-        self.inner.index.scan(Tree::Unconfirmed, &prefix(&[destination]), |_, object: ObjectName| {
-            found.push(object);
-            Ok(if found.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
-        })?;
-        Ok(found)
-    }
-
-    /// The destination says that it keeps these.
-    pub fn confirmed(
+    /// The destination denies what it took: a person looks, and may have it sent again.
+    pub(super) fn lost(
         &self,
         destination: &str,
         objects: &[ObjectName],
-        at: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
-        for objects in objects.chunks(OBJECTS_PER_ENTRY) {
-            let entry =
-                Entry::Confirmed { destination: destination.to_owned(), objects: objects.to_vec(), at };
-            self.append(&entry)?;
-            for object in objects {
-                self.index_confirmed(destination, object, at)?;
-            }
-        }
-        self.inner.index.commit()
-    }
-
-    /// The destination denies what it took: a person looks, and may have it sent again.
-    pub fn lost(&self, destination: &str, objects: &[ObjectName], now: Timestamp) -> Result<(), StoreError> {
-        let _writing = self.writing();
+        let _queueing = self.queueing();
         for objects in objects.chunks(OBJECTS_PER_ENTRY) {
             self.append(&Entry::Requeued { destination: destination.to_owned(), objects: objects.to_vec() })?;
             for object in objects {
@@ -288,7 +267,7 @@ impl Store {
         destination: &str,
         objects: impl Iterator<Item = ObjectName>,
     ) -> Result<usize, StoreError> {
-        let _writing = self.writing();
+        let _queueing = self.queueing();
         let mut new = Vec::new();
         for object in objects {
             if self.mark(destination, &object)?.is_none() {
@@ -375,20 +354,9 @@ impl Store {
         }
         let name = key(&[destination, object.as_str()]);
         if needs_confirming {
-            self.inner.index.put(Tree::Unconfirmed, &name, object)?;
+            self.index_unconfirmed(destination, object)?;
         }
         self.inner.index.put(Tree::Mark, &name, &Mark::Forwarded { at })
-    }
-
-    pub(super) fn index_confirmed(
-        &self,
-        destination: &str,
-        object: &ObjectName,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let name = key(&[destination, object.as_str()]);
-        self.inner.index.remove(Tree::Unconfirmed, &name)?;
-        self.inner.index.put(Tree::Mark, &name, &Mark::Confirmed { at })
     }
 }
 

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -52,9 +52,13 @@ pub(super) enum Tree {
     /// Objects a destination has and has not confirmed.
     Unconfirmed,
     LegalHold,
+    /// Objects that are being made durable: no more than arrive at once, and a few that were.
+    Settling,
+    /// When a caller took our word that an object is kept, by object.
+    Committed,
 }
 
-const TREES: [(Tree, &str); 16] = [
+const TREES: [(Tree, &str); 18] = [
     (Tree::Study, "study"),
     (Tree::Series, "series"),
     (Tree::Instance, "instance"),
@@ -71,6 +75,8 @@ const TREES: [(Tree, &str); 16] = [
     (Tree::Mark, "mark"),
     (Tree::Unconfirmed, "unconfirmed"),
     (Tree::LegalHold, "legal_hold"),
+    (Tree::Settling, "settling"),
+    (Tree::Committed, "committed"),
 ];
 
 pub(super) struct Index {
@@ -80,6 +86,9 @@ pub(super) struct Index {
     log: File,
     commits_asked: AtomicU64,
     commits_done: Mutex<u64>,
+    /// Records of the trees that are counted often: sled counts by walking.
+    studies: AtomicUsize,
+    instances: AtomicUsize,
     /// Studies whose study or series records were written since somebody last asked; at most all of them.
     touched: Mutex<BTreeSet<String>>,
 }
@@ -166,11 +175,15 @@ impl Index {
             log,
             commits_asked: AtomicU64::new(0),
             commits_done: Mutex::new(0),
+            studies: AtomicUsize::new(0),
+            instances: AtomicUsize::new(0),
             touched: Mutex::default(),
         };
         for key in index.tree(Tree::Study).iter().keys() {
             index.touch(Tree::Study, &key?);
+            index.studies.fetch_add(1, Ordering::Relaxed);
         }
+        index.instances.store(index.tree(Tree::Instance).len(), Ordering::Relaxed);
         Ok(index)
     }
 
@@ -203,7 +216,11 @@ impl Index {
                 limit: VALUE_BYTES_MAX,
             });
         }
-        self.tree(tree).insert(key, bytes)?;
+        if self.tree(tree).insert(key, bytes)?.is_none()
+            && let Some(counter) = self.counter(tree)
+        {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
         self.touch(tree, key);
         Ok(())
     }
@@ -217,7 +234,11 @@ impl Index {
     }
 
     pub(super) fn remove(&self, tree: Tree, key: &[u8]) -> Result<(), StoreError> {
-        self.tree(tree).remove(key)?;
+        if self.tree(tree).remove(key)?.is_some()
+            && let Some(counter) = self.counter(tree)
+        {
+            counter.fetch_sub(1, Ordering::Relaxed);
+        }
         self.touch(tree, key);
         Ok(())
     }
@@ -266,6 +287,11 @@ impl Index {
         Ok(())
     }
 
+    /// The keys that begin with `prefix`, in order.
+    pub(super) fn keys(&self, tree: Tree, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.tree(tree).scan_prefix(prefix).keys().map(|key| Ok(key?.to_vec())).collect()
+    }
+
     pub(super) fn count_below(&self, tree: Tree, prefix: &[u8]) -> usize {
         self.tree(tree).scan_prefix(prefix).count()
     }
@@ -277,7 +303,15 @@ impl Index {
     }
 
     pub(super) fn count(&self, tree: Tree) -> usize {
-        self.tree(tree).len()
+        self.counter(tree).map_or_else(|| self.tree(tree).len(), |counter| counter.load(Ordering::Relaxed))
+    }
+
+    fn counter(&self, tree: Tree) -> Option<&AtomicUsize> {
+        match tree {
+            Tree::Study => Some(&self.studies),
+            Tree::Instance => Some(&self.instances),
+            _ => None,
+        }
     }
 
     fn tree(&self, tree: Tree) -> &sled::Tree {

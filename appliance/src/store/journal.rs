@@ -64,6 +64,11 @@ pub(super) enum Entry {
         objects: Vec<ObjectName>,
         at: Timestamp,
     },
+    /// A caller took our report that these are kept.
+    Committed {
+        objects: Vec<ObjectName>,
+        at: Timestamp,
+    },
     /// The destination said that it does not keep them after all.
     Requeued {
         destination: String,
@@ -80,12 +85,13 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    /// The objects whose way to a destination this entry is a step of.
+    /// The objects whose way to a destination, or back to the caller, this entry is a step of.
     fn way_of(&mut self) -> Option<&mut Vec<ObjectName>> {
         match self {
             Self::Queued { objects, .. }
             | Self::Forwarded { objects, .. }
             | Self::Confirmed { objects, .. }
+            | Self::Committed { objects, .. }
             | Self::Requeued { objects, .. } => Some(objects),
             _ => None,
         }

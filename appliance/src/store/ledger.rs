@@ -37,6 +37,8 @@ pub enum Standing {
 #[derive(Clone, Debug)]
 pub struct Difference {
     pub record: InstanceRecord,
+    /// Its sender took our word that it is kept.
+    pub committed: bool,
     pub analysed: bool,
     /// In the order of the destinations asked for.
     pub destinations: Vec<Standing>,
@@ -56,6 +58,8 @@ pub struct Ledger {
     pub received: u64,
     /// Kept, but not in use: another object came first under the same UID.
     pub conflicts: u64,
+    /// Their sender asked for storage commitment and took our word that they are kept.
+    pub committed: u64,
     pub analysed: u64,
     pub destinations: Vec<DestinationTotal>,
     pub differences: Vec<Difference>,
@@ -76,8 +80,10 @@ impl Store {
                 standings.push(self.standing(name, &object)?);
             }
             let analysed = !record.conflict && analysed.contains(&record.facts.series);
+            let committed = self.is_committed(&object)?;
             let awaited = destinations.iter().map(|(_, confirms)| *confirms);
-            ledger.count(record, analysed, standings, awaited);
+            let line = Difference { record, committed, analysed, destinations: standings };
+            ledger.count(line, awaited);
         }
         Ok(ledger)
     }
@@ -115,18 +121,15 @@ impl Store {
 }
 
 impl Ledger {
-    fn count(
-        &mut self,
-        record: InstanceRecord,
-        analysed: bool,
-        standings: Vec<Standing>,
-        awaited: impl Iterator<Item = bool>,
-    ) {
+    fn count(&mut self, line: Difference, awaited: impl Iterator<Item = bool>) {
         self.received += 1;
-        self.conflicts += u64::from(record.conflict);
-        self.analysed += u64::from(analysed);
-        let mut through = analysed && !record.conflict;
-        for ((standing, total), confirms) in standings.iter().zip(&mut self.destinations).zip(awaited) {
+        self.conflicts += u64::from(line.record.conflict);
+        self.committed += u64::from(line.committed);
+        self.analysed += u64::from(line.analysed);
+        // Not every sender asks for commitment: that it has none is no difference.
+        let mut through = line.analysed && !line.record.conflict;
+        for ((standing, total), confirms) in line.destinations.iter().zip(&mut self.destinations).zip(awaited)
+        {
             match standing {
                 Standing::NotQueued => {}
                 Standing::Waiting { .. } => total.waiting += 1,
@@ -146,7 +149,7 @@ impl Ledger {
         if !through {
             self.differences_total += 1;
             if self.differences.len() < DIFFERENCES_MAX {
-                self.differences.push(Difference { record, analysed, destinations: standings });
+                self.differences.push(line);
             }
         }
     }

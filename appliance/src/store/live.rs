@@ -49,6 +49,7 @@ pub struct Live {
     changes: broadcast::Sender<StudyUid>,
     retries: Notify,
     queues: Notify,
+    reports: Notify,
     destinations: Mutex<BTreeMap<String, Reached>>,
 }
 
@@ -75,6 +76,7 @@ impl Default for Live {
             changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
             retries: Notify::new(),
             queues: Notify::new(),
+            reports: Notify::new(),
             destinations: Mutex::default(),
         }
     }
@@ -173,6 +175,16 @@ impl Live {
     /// Returns when something was.
     pub async fn queue_grew(&self) {
         self.queues.notified().await;
+    }
+
+    /// An archive reported on what it was asked.
+    pub(super) fn report_came(&self) {
+        self.reports.notify_waiters();
+    }
+
+    /// Returns when one did, from this call on.
+    pub fn report_heard(&self) -> impl Future<Output = ()> + '_ {
+        self.reports.notified()
     }
 
     /// Returns when a person wants that.

@@ -8,25 +8,27 @@
 //! data/studies/<study>/<series>/<sop>-<hash>.dcm      .own.dcm: made by this box
 //! data/studies/<study>/findings/<id>.json
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
-//! data/commitments/, data/procedures/         see commitment.rs and procedure.rs
+//! data/commitments/, confirmations/, procedures/      see commitment.rs, confirmation.rs and procedure.rs
 //! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, attempts, queues, decisions, deletions
 //! data/audit/                                 who did what (`crate::audit`)
 //! data/index/                                 sled
 //! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```
 //!
-//! Invariants: an object is acknowledged only after its bytes, then its name and its index entry are durable.
+//! Invariants: an object is acknowledged only after its bytes, its name and its index entry are durable.
 //! Losing the index loses nothing. A file name carries the hash of the data set, so two objects that claim one UID
 //! never overwrite each other. Channels carry wake-ups only.
 //!
 //! All methods block on the disk: rooms call them from blocking threads. It does not decide what is complete, what
 //! is measured or what is sent; it never parses pixels.
 
+mod admission;
 mod arrival;
 pub mod assignments;
 pub mod calcium;
 mod catalogue;
 pub mod commitment;
+pub mod confirmation;
 mod durable;
 mod error;
 pub mod finding;
@@ -60,6 +62,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
+pub use admission::{Admission, Arrived};
 pub use arrival::{Arrival, Filed};
 pub use catalogue::StudyEntry;
 pub use durable::side_by_side;
@@ -73,33 +76,12 @@ pub use query::{Key, Page, Query, RESULTS_MAX, SeriesHit};
 pub use reconcile::hex;
 
 use crate::audit::Audit;
-use crate::clock::{Clock, Timestamp};
-use crate::part10::{FactsError, InstanceFacts};
+use crate::clock::Clock;
+use crate::part10::InstanceFacts;
 use crate::uid::{SeriesUid, StudyUid};
-use identity::InstanceArrival;
 use index::{Index, Opened, Tree, key, prefix};
 use journal::Journal;
 use records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
-
-/// An object whose bytes lie in `incoming/`, durable, hashed, under a name of ours.
-#[derive(Debug)]
-pub struct Arrived {
-    pub path: PathBuf,
-    /// SHA-256 of the data set without our header, hexadecimal.
-    pub sha256: String,
-    /// Length of the file, header included.
-    pub bytes: u64,
-}
-
-/// What became of an object that arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Admission {
-    Stored,
-    /// The very same bytes were here already.
-    Duplicate,
-    /// The UID was here already with other bytes: both are kept.
-    Conflict,
-}
 
 /// How the store came up, for the log and `doctor`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,6 +103,8 @@ struct Inner {
     journal: Mutex<Journal>,
     /// Guards read-modify-write of study and series records.
     writing: Mutex<()>,
+    /// Guards marks and queues: held while the journal is synced, which no receiver waits for.
+    queueing: Mutex<()>,
     /// Guards read-modify-write of a finding by readers.
     reviewing: Mutex<()>,
     /// Held for reading while an object is filed or queued, for writing while one is deleted.
@@ -157,6 +141,7 @@ impl Store {
                 index,
                 journal: Mutex::new(journal),
                 writing: Mutex::new(()),
+                queueing: Mutex::new(()),
                 reviewing: Mutex::new(()),
                 filing: RwLock::new(()),
                 audit,
@@ -205,62 +190,6 @@ impl Store {
         self.inner.folder.join("incoming").join(format!("{number}.part"))
     }
 
-    /// Files an object. When this returns, the object survives a power cut and may be acknowledged.
-    pub fn admit(
-        &self,
-        arrived: &Arrived,
-        facts: InstanceFacts,
-        at: Timestamp,
-    ) -> Result<Admission, StoreError> {
-        let arrival = InstanceArrival::from(&facts);
-        let study = arrival.study.clone();
-        let _filing = self.inner.filing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let was_known = self.inner.index.contains(Tree::Study, study.as_str().as_bytes())?;
-        let was_held = was_known && self.is_held(&study)?;
-        let folder = self.series_folder(&facts.study, &facts.series);
-        durable::create_folder(&folder)?;
-        let name = file_name(facts.sop_instance.as_str(), &arrived.sha256);
-        let target = folder.join(&name);
-        let was_there = target.exists();
-        durable::rename(&arrived.path, &target)?;
-        // Name and index entry become durable side by side: an entry that a power cut leaves without its file was
-        // never acknowledged, and the next start forgets it.
-        let (named, indexed) = side_by_side(
-            || durable::sync_folder(&folder),
-            || {
-                let admission = if was_there {
-                    self.index_known(facts, arrived, at)?
-                } else {
-                    self.index_instance(facts, arrived, at)?
-                };
-                self.inner.index.commit().map(|()| admission)
-            },
-        );
-        named?;
-        let admission = indexed?;
-        if admission != Admission::Duplicate {
-            self.tell_arrival(&arrival, was_known, was_held, at)?;
-        }
-        self.inner.live.changed(&study);
-        Ok(admission)
-    }
-
-    /// Keeps an object that does not parse, bit-exact, with the reason beside it.
-    pub fn quarantine(
-        &self,
-        arrived: &Arrived,
-        reason: &FactsError,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let folder = self.inner.folder.join("quarantine");
-        let target = folder.join(format!("{}.dcm", arrived.sha256));
-        durable::place(&arrived.path, &target)?;
-        self.hold_quarantined(&target)?;
-        self.inner.index.commit()?;
-        let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
-        durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
-    }
-
     pub fn studies(&self) -> Result<Vec<(StudyUid, StudyRecord)>, StoreError> {
         let rows = self.inner.index.list::<StudyRecord>(Tree::Study, b"")?;
         Ok(rows.into_iter().filter_map(|(key, record)| Some((uid_of(&key)?, record))).collect())
@@ -301,94 +230,16 @@ impl Store {
         self.inner.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    fn queueing(&self) -> MutexGuard<'_, ()> {
+        self.inner.queueing.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn study_folder(&self, study: &StudyUid) -> PathBuf {
         self.inner.folder.join("studies").join(study.as_str())
     }
 
     fn series_folder(&self, study: &StudyUid, series: &SeriesUid) -> PathBuf {
         self.study_folder(study).join(series.as_str())
-    }
-
-    /// A file of that name was there: a duplicate, unless a power cut came before it was indexed.
-    fn index_known(
-        &self,
-        facts: InstanceFacts,
-        arrived: &Arrived,
-        at: Timestamp,
-    ) -> Result<Admission, StoreError> {
-        let known = self.inner.index.contains(Tree::Instance, &instance_key(&facts, &arrived.sha256))?;
-        if known { Ok(Admission::Duplicate) } else { self.index_instance(facts, arrived, at) }
-    }
-
-    fn index_instance(
-        &self,
-        facts: InstanceFacts,
-        arrived: &Arrived,
-        at: Timestamp,
-    ) -> Result<Admission, StoreError> {
-        let _writing = self.writing();
-        let index = &self.inner.index;
-        let key = instance_key(&facts, &arrived.sha256);
-        if index.contains(Tree::Instance, &key)? {
-            return Ok(Admission::Duplicate);
-        }
-        let same_uid = prefix(&[facts.study.as_str(), facts.series.as_str(), facts.sop_instance.as_str()]);
-        let same_uid = index.list::<InstanceRecord>(Tree::Instance, &same_uid)?;
-        let conflict = !same_uid.is_empty();
-        // A result of ours that an archive changed and sent back is no news of the patient: counting it would
-        // supersede the finding it came from, and that result would come back, too.
-        if !same_uid.iter().any(|(_, record)| record.own) {
-            self.count_study(&facts, conflict, arrived.bytes, at)?;
-            self.note_identity(&facts)?;
-            if !conflict {
-                self.count_series(&facts)?;
-            }
-            index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
-        }
-        self.hold(&facts, &arrived.sha256, arrived.bytes)?;
-        let record = InstanceRecord {
-            facts,
-            sha256: arrived.sha256.clone(),
-            bytes: arrived.bytes,
-            admitted_at: at,
-            conflict,
-            own: false,
-        };
-        index.put(Tree::Instance, &key, &record)?;
-        Ok(if conflict { Admission::Conflict } else { Admission::Stored })
-    }
-
-    fn count_study(
-        &self,
-        facts: &InstanceFacts,
-        conflict: bool,
-        bytes: u64,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let key = facts.study.as_str().as_bytes();
-        let mut record = self.inner.index.get(Tree::Study, key)?.unwrap_or_else(|| StudyRecord {
-            patient_study: facts.patient_study.clone(),
-            first_arrival: at,
-            last_arrival: at,
-            instances: 0,
-            conflicts: 0,
-            bytes: 0,
-        });
-        record.bytes += bytes;
-        record.instances += 1;
-        record.conflicts += u64::from(conflict);
-        record.first_arrival = record.first_arrival.min(at);
-        record.last_arrival = record.last_arrival.max(at);
-        self.inner.index.put(Tree::Study, key, &record)
-    }
-
-    fn count_series(&self, facts: &InstanceFacts) -> Result<(), StoreError> {
-        let key = key(&[facts.study.as_str(), facts.series.as_str()]);
-        let mut record =
-            self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord::begun(facts, false));
-        record.instances += 1;
-        record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
-        self.inner.index.put(Tree::Series, &key, &record)
     }
 }
 

@@ -28,6 +28,11 @@ impl ObjectName {
         Self(format!("quarantine/{file_name}"))
     }
 
+    /// By its path below the data folder.
+    pub(super) fn at(path: &Path) -> Self {
+        Self(path.to_string_lossy().into_owned())
+    }
+
     pub fn is_quarantined(&self) -> bool {
         self.0.starts_with("quarantine/")
     }

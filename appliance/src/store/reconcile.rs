@@ -1,5 +1,6 @@
 //! Brings the index in line with files and journal: everything after a rebuild, the recent folders at every start.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -8,12 +9,13 @@ use std::sync::atomic::Ordering;
 use sha2::{Digest, Sha256};
 
 use super::error::StoreError;
-use super::index::Tree;
+use super::index::{Tree, prefix};
 use super::journal::Entry;
 use super::records::InstanceRecord;
 use super::{Arrived, ObjectName, OpenReport, Store, durable};
 use crate::clock::Timestamp;
 use crate::part10::{read_facts, read_header};
+use crate::uid::StudyUid;
 
 /// Folders are looked at again when they changed this long before the mark: file systems round their times.
 const MARK_SLACK_MS: u64 = 5_000;
@@ -25,6 +27,9 @@ impl Store {
         let since = if rebuilt { None } else { self.inner.index.get::<Timestamp>(Tree::Meta, b"mark")? };
         let since = since.map_or(0, |mark| mark.0.saturating_sub(MARK_SLACK_MS));
         let mut newest = since;
+        if !rebuilt {
+            self.check_settling()?;
+        }
         for study in folders(&self.inner.folder.join("studies"))? {
             for series in folders(&study)? {
                 let changed = modified(&series)?;
@@ -36,9 +41,6 @@ impl Store {
             }
         }
         self.reconcile_quarantine(since)?;
-        if !rebuilt {
-            self.forget_missing(since)?;
-        }
         self.replay(entries)?;
         self.inner.index.put(Tree::Meta, b"mark", &Timestamp(newest))?;
         self.inner.index.commit()?;
@@ -60,10 +62,8 @@ impl Store {
             return self.reconcile_findings(folder).map(|()| 0);
         }
         let mut indexed = 0;
-        for path in files(folder)? {
-            if path.extension().is_some_and(|extension| extension == "dcm") {
-                indexed += u64::from(self.reconcile_object(&path)?);
-            }
+        for path in self.unknown_objects(folder)? {
+            indexed += u64::from(self.reconcile_object(&path)?);
         }
         Ok(indexed)
     }
@@ -126,13 +126,72 @@ impl Store {
         Ok(())
     }
 
-    /// An entry whose file is gone was indexed before a power cut took the file's name: never acknowledged.
-    fn forget_missing(&self, since: u64) -> Result<(), StoreError> {
-        for (key, record) in self.inner.index.list::<InstanceRecord>(Tree::Instance, b"")? {
-            if record.admitted_at.0 >= since && !self.instance_path(&record).exists() {
-                tracing::warn!("an indexed object has no file; forgetting the entry");
-                self.inner.index.remove(Tree::Instance, &key)?;
+    /// Objects of a series folder that the index does not know, in the order they came: that order decides which of two
+    /// conflicting ones is in use. Looks at names only; an entry of the folder whose file is gone is forgotten.
+    fn unknown_objects(&self, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let relative = folder.strip_prefix(self.folder()).unwrap_or(folder);
+        let (mut unknown, mut known) = (Vec::new(), HashSet::new());
+        for entry in fs::read_dir(folder).map_err(StoreError::file("list", folder))?.flatten() {
+            let name = entry.file_name();
+            if Path::new(&name).extension().is_none_or(|extension| extension != "dcm") {
+                continue;
             }
+            match ObjectName::at(&relative.join(&name)).instance_key() {
+                Some(key) if self.inner.index.contains(Tree::Instance, &key)? => drop(known.insert(key)),
+                _ => unknown.push(entry.path()),
+            }
+        }
+        self.forget_missing(folder, &known)?;
+        unknown.sort_by_cached_key(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok());
+        Ok(unknown)
+    }
+
+    /// An entry whose file is gone: somebody removed the file, or a power cut took its name before it was acknowledged.
+    fn forget_missing(&self, folder: &Path, present: &HashSet<Vec<u8>>) -> Result<(), StoreError> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (study, series) = (folder.parent().map(name).unwrap_or_default(), name(folder));
+        let entries = prefix(&[&study, &series]);
+        if self.inner.index.count_below(Tree::Instance, &entries) == present.len() {
+            return Ok(());
+        }
+        let Ok(study) = StudyUid::parse(&study) else { return Ok(()) };
+        tracing::warn!("indexed objects have no file; their study is indexed again from what is there");
+        self.reindex_study(&study)
+    }
+
+    /// What was being made durable when the power went was not acknowledged. Its bytes are looked at; where they are
+    /// not what they were, the file is set aside, and the study is indexed again from what is left.
+    fn check_settling(&self) -> Result<(), StoreError> {
+        let mut torn = BTreeSet::new();
+        for key in self.inner.index.keys(Tree::Settling, b"")? {
+            if let Some(record) = self.inner.index.get::<InstanceRecord>(Tree::Instance, &key)? {
+                let path = self.instance_path(&record);
+                if !hash_data_set(&path).is_ok_and(|(sha256, _)| sha256 == record.sha256) {
+                    tracing::warn!(
+                        "an object was torn by a power cut before it was acknowledged; it is set aside"
+                    );
+                    if path.exists() {
+                        durable::place(&path, &path.with_extension("torn"))?;
+                    }
+                    torn.insert(record.facts.study);
+                }
+            }
+            self.inner.index.remove(Tree::Settling, &key)?;
+        }
+        torn.iter().try_for_each(|study| self.reindex_study(study))
+    }
+
+    /// Forgets what the index says of a study's objects and reads it from their files again.
+    fn reindex_study(&self, study: &StudyUid) -> Result<(), StoreError> {
+        for (key, record) in self.all_instances(study)? {
+            self.inner.index.remove(Tree::Instance, &key)?;
+            if let Some(key) = ObjectName::from(&record).holding_key() {
+                self.inner.index.remove(Tree::Holding, &key)?;
+            }
+        }
+        self.forget_empty_study(study)?;
+        for series in folders(&self.study_folder(study))? {
+            self.reconcile_folder(&series)?;
         }
         Ok(())
     }
@@ -173,7 +232,7 @@ impl Store {
         Ok(())
     }
 
-    /// One step of objects on their way to a destination.
+    /// One step of objects on their way to a destination, or of the answer to their sender.
     fn replay_way(&self, entry: Entry) -> Result<(), StoreError> {
         match entry {
             Entry::Destination { name, since } => self.index_destination(&name, since)?,
@@ -192,6 +251,11 @@ impl Store {
                     self.index_confirmed(&destination, object, at)?;
                 }
             }
+            Entry::Committed { objects, at } => {
+                for object in &objects {
+                    self.index_committed(object, at)?;
+                }
+            }
             Entry::Requeued { destination, objects } => {
                 for object in &objects {
                     self.index_requeued(&destination, object)?;
@@ -204,7 +268,7 @@ impl Store {
 
     /// What a deletion took must not come back with an older index; what arrived again since stays.
     fn replay_deletion(&self, objects: &[ObjectName]) -> Result<(), StoreError> {
-        let mut studies = std::collections::BTreeSet::new();
+        let mut studies = BTreeSet::new();
         for object in objects {
             studies.extend(object.study());
             if !self.object_path(object).exists() {
@@ -224,7 +288,7 @@ impl Store {
         tracing::warn!(objects = objects.len(), "finishing a deletion that was cut off");
         self.remove_objects(objects)?;
         self.append(&Entry::Deleted { objects: objects.len() as u64 })?;
-        for study in objects.iter().filter_map(ObjectName::study).collect::<std::collections::BTreeSet<_>>() {
+        for study in objects.iter().filter_map(ObjectName::study).collect::<BTreeSet<_>>() {
             self.forget_empty_study(&study)?;
         }
         Ok(())
@@ -256,6 +320,7 @@ fn modified(path: &Path) -> Result<Timestamp, StoreError> {
 }
 
 fn folders(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    durable::create_folder(path)?;
     entries(path, true)
 }
 
@@ -266,9 +331,6 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 fn entries(path: &Path, want_folders: bool) -> Result<Vec<PathBuf>, StoreError> {
     let listing = fs::read_dir(path).map_err(StoreError::file("list", path))?;
-    let mut found: Vec<PathBuf> =
-        listing.flatten().map(|entry| entry.path()).filter(|path| path.is_dir() == want_folders).collect();
-    // The order of arrival decides which of two conflicting objects is in use.
-    found.sort_by_key(|path| fs::metadata(path).and_then(|meta| meta.modified()).ok());
-    Ok(found)
+    let wanted = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir() == want_folders);
+    Ok(listing.flatten().filter(wanted).map(|entry| entry.path()).collect())
 }

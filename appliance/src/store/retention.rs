@@ -195,6 +195,7 @@ impl Store {
         if let Some(key) = object.holding_key() {
             self.inner.index.remove(Tree::Holding, &key)?;
         }
+        self.inner.index.remove(Tree::Committed, object.as_str().as_bytes())?;
         self.forget_marks(object)
     }
 

@@ -1,5 +1,8 @@
 //! The store as a room sees it: what it admits, what it keeps after its index is lost.
 
+#[path = "durability_tests.rs"]
+mod durability;
+
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -7,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Shape};
 use super::records::Question;
 use super::*;
+use crate::clock::Timestamp;
 use crate::part10::{Header, read_facts};
 
 pub(super) const AT: Timestamp = Timestamp(1_795_452_201_042);
@@ -46,7 +50,8 @@ pub(super) fn send(store: &Store, study: &str, series: &str, sop: &str, marker: 
     std::fs::write(&path, &bytes).unwrap();
     let facts = read_facts(&path).unwrap();
     let arrived = Arrived { path, sha256: hex(&Sha256::digest(&data)), bytes: bytes.len() as u64 };
-    store.admit(&arrived, facts, AT).unwrap()
+    let file = File::open(&arrived.path).unwrap();
+    store.admit(&arrived, &file, facts, AT).unwrap()
 }
 
 pub(super) fn open(folder: &Path) -> (Store, OpenReport) {
@@ -246,7 +251,6 @@ fn object_names(store: &Store) -> Vec<ObjectName> {
     store.all_instances(&study()).unwrap().iter().map(|(_, record)| record.into()).collect()
 }
 
-/// Copies a folder with everything below it.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().flatten() {
@@ -321,7 +325,7 @@ fn what_was_deleted_stays_deleted_whatever_index_comes_back_and_may_arrive_again
         let sent = store.next_to_forward("archive", AT, 9).unwrap();
         store.forwarded("archive", &sent, true, AT).unwrap();
         assert_eq!(free(&store).studies, 0, "forwarded is not confirmed");
-        let all = store.unconfirmed("archive", 9).unwrap();
+        let all = store.unconfirmed("archive", AT, 9).unwrap();
         store.confirmed("archive", &all[..1], AT).unwrap();
         assert_eq!(free(&store).studies, 0, "one object is not the study");
         store.confirmed("archive", &all, AT).unwrap();

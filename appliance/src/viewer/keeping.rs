@@ -26,6 +26,8 @@ pub(super) struct StudyLedger {
     pub received: u64,
     /// Kept but not in use: another object came first under the same UID.
     pub conflicts: u64,
+    /// Their sender asked for storage commitment and took the box's word that they are kept. Not every sender asks.
+    pub committed: u64,
     pub analysed: u64,
     pub destinations: Vec<LedgerTotal>,
     /// Only instances that are not analysed, not forwarded everywhere, or not confirmed where that is awaited.
@@ -53,6 +55,7 @@ pub(super) struct LedgerDifference {
     pub sop_instance_uid: String,
     pub received_at: String,
     pub conflict: bool,
+    pub committed: bool,
     pub analysed: bool,
     pub destinations: Vec<LedgerStanding>,
 }
@@ -147,6 +150,7 @@ fn shape(
         study_uid,
         received: ledger.received,
         conflicts: ledger.conflicts,
+        committed: ledger.committed,
         analysed: ledger.analysed,
         destinations: totals.collect(),
         differences: ledger.differences.iter().map(|difference| line(difference, asked)).collect(),
@@ -164,6 +168,7 @@ fn line(difference: &Difference, asked: &[(String, bool)]) -> LedgerDifference {
         sop_instance_uid: facts.sop_instance.as_str().to_owned(),
         received_at: difference.record.admitted_at.rfc3339(),
         conflict: difference.record.conflict,
+        committed: difference.committed,
         analysed: difference.analysed,
         destinations: standings.map(|((name, _), standing)| standing_of(name, standing)).collect(),
     }

@@ -35,6 +35,7 @@ use utoipa::OpenApi;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
+use crate::disk::Room;
 use crate::rescore::Rescorer;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -58,6 +59,7 @@ pub struct Config {
 pub struct Desk {
     config: Config,
     store: Store,
+    room: Room,
     compute: Compute,
     identity: Identity,
     clock: Clock,
@@ -71,6 +73,7 @@ impl Desk {
     pub fn new(
         config: Config,
         store: Store,
+        room: Room,
         compute: Compute,
         identity: Identity,
         clock: Clock,
@@ -78,7 +81,7 @@ impl Desk {
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
         let rescorer = Rescorer::new(store.clone(), compute.clone());
-        Self { config, store, compute, identity, clock, stop, sessions, stacks, rescorer }
+        Self { config, store, room, compute, identity, clock, stop, sessions, stacks, rescorer }
     }
 }
 

@@ -18,6 +18,9 @@ use super::{Acceptor, Act, State, respond};
 pub enum Asked {
     /// Storage commitment, N-ACTION with its Action Type ID.
     Commitment { action_type: u16 },
+    /// Storage commitment, N-EVENT-REPORT with its Event Type ID: an archive calls back. The role it proposed is not
+    /// looked at: some archives propose none, and who reports must know the transaction anyway.
+    CommitmentReported { event_type: u16 },
     /// Performed procedure step, N-CREATE.
     ProcedureCreated,
     /// Performed procedure step, N-SET.
@@ -58,6 +61,9 @@ pub(super) fn offered(abstract_syntax: &str, request: &Request) -> Option<Asked>
     match (abstract_syntax, request.field) {
         (STORAGE_COMMITMENT, N_ACTION_RQ) => {
             Some(Asked::Commitment { action_type: request.type_id.unwrap_or(0) })
+        }
+        (STORAGE_COMMITMENT, N_EVENT_REPORT_RQ) => {
+            Some(Asked::CommitmentReported { event_type: request.type_id.unwrap_or(0) })
         }
         (PROCEDURE_STEP, N_CREATE_RQ) => Some(Asked::ProcedureCreated),
         (PROCEDURE_STEP, N_SET_RQ) => Some(Asked::ProcedureSet),

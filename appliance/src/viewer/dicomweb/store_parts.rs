@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::multipart_reader::Event;
 use crate::clock::Timestamp;
+use crate::disk::{EXPECTED_BYTES, Room};
 use crate::part10::{Header, read_header};
 use crate::store::{Admission, Arrival, AssociationId, Filed, Store, StoreError};
 use crate::uid::{SopInstanceUid, StudyUid};
@@ -49,6 +50,9 @@ enum Part {
 #[derive(Debug)]
 pub(super) struct StoreParts {
     pub store: Store,
+    pub room: Room,
+    /// Size of the last object: the next one is most likely alike.
+    expected_bytes: u64,
     /// Only instances of this study.
     pub only: Option<StudyUid>,
     pub association: AssociationId,
@@ -65,11 +69,13 @@ pub(super) struct TooManyParts;
 impl StoreParts {
     pub(super) fn new(
         store: Store,
+        room: Room,
         only: Option<StudyUid>,
         association: AssociationId,
         base: String,
     ) -> Self {
-        Self { store, only, association, base, part: Part::None, outcomes: Vec::new() }
+        let (part, outcomes) = (Part::None, Vec::new());
+        Self { store, room, expected_bytes: EXPECTED_BYTES, only, association, base, part, outcomes }
     }
 
     pub(super) fn take(&mut self, event: Event, at: Timestamp) -> Result<(), TooManyParts> {
@@ -128,10 +134,12 @@ impl StoreParts {
         let header = read_header(&mut rest).ok().flatten();
         let header = header.filter(|header| SopInstanceUid::parse(&header.sop_instance).is_ok());
         let Some(header) = header else { return self.refuse(None, CANNOT_UNDERSTAND) };
-        let begun = Arrival::begin(&self.store, &header).and_then(|mut arrival| {
-            arrival.append(rest)?;
-            Ok(arrival)
-        });
+        let begun = Arrival::begin(&self.store, &header, self.room.claim(self.expected_bytes)).and_then(
+            |mut arrival| {
+                arrival.append(rest)?;
+                Ok(arrival)
+            },
+        );
         match begun {
             Ok(arrival) => self.part = Part::Arriving(header, Box::new(arrival)),
             Err(error) => self.refuse(Some(&header), reason(&error)),
@@ -143,6 +151,7 @@ impl StoreParts {
             Part::None | Part::Refused => {}
             Part::Head(_) => self.refuse(None, CANNOT_UNDERSTAND),
             Part::Arriving(header, arrival) => {
+                self.expected_bytes = arrival.bytes();
                 let filed = arrival.finish(&self.store, self.only.as_ref(), self.association, at);
                 self.note(&header, filed);
             }
@@ -249,7 +258,8 @@ fn is_dicom(media: &str) -> bool {
 fn reason(error: &io::Error) -> u16 {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            tracing::error!("the disk is full: refusing objects; make room or raise the quota");
+            // Said once in the log, by the forecast (disk.rs).
+            tracing::debug!("refused: no room on the disk");
             OUT_OF_RESOURCES
         }
         _ => {

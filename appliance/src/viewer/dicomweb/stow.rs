@@ -65,7 +65,7 @@ pub(super) async fn store(
     let only =
         words.contains_key("study").then(|| Target::of(&words)).transpose()?.map(|target| target.study);
     let association = AssociationId(REQUESTS.fetch_add(1, Ordering::Relaxed));
-    let parts = StoreParts::new(desk.store.clone(), only, association, base(&headers));
+    let parts = StoreParts::new(desk.store.clone(), desk.room.clone(), only, association, base(&headers));
     let (sender, receiver) = mpsc::channel(CHUNKS_WAITING);
     let (clock, span) = (desk.clock, tracing::Span::current());
     let work = tokio::task::spawn_blocking(move || span.in_scope(|| receive(parts, reader, receiver, clock)));

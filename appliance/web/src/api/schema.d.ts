@@ -700,6 +700,7 @@ export interface components {
             sop_instance_uid: string;
             received_at: string;
             conflict: boolean;
+            committed: boolean;
             analysed: boolean;
             destinations: components["schemas"]["LedgerStanding"][];
         };
@@ -968,6 +969,11 @@ export interface components {
              * @description Kept but not in use: another object came first under the same UID.
              */
             conflicts: number;
+            /**
+             * Format: int64
+             * @description Their sender asked for storage commitment and took the box's word that they are kept. Not every sender asks.
+             */
+            committed: number;
             /** Format: int64 */
             analysed: number;
             destinations: components["schemas"]["LedgerTotal"][];

@@ -1,0 +1,193 @@
+//! Objects become part of the store: named, indexed and durable, or kept in quarantine with the reason.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use super::error::StoreError;
+use super::identity::InstanceArrival;
+use super::index::{Tree, key, prefix};
+use super::records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
+use super::{Store, durable, instance_key, side_by_side};
+use crate::clock::Timestamp;
+use crate::part10::{FactsError, InstanceFacts};
+
+/// An object whose bytes lie in `incoming/`, hashed, under a name of ours.
+#[derive(Debug)]
+pub struct Arrived {
+    pub path: PathBuf,
+    /// SHA-256 of the data set without our header, hexadecimal.
+    pub sha256: String,
+    /// Length of the file, header included.
+    pub bytes: u64,
+}
+
+/// What became of an object that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    Stored,
+    /// The very same bytes were here already.
+    Duplicate,
+    /// The UID was here already with other bytes: both are kept.
+    Conflict,
+}
+
+impl Store {
+    /// Files an object whose bytes are written to `file`. When this returns, the object survives a power cut and may
+    /// be acknowledged.
+    pub fn admit(
+        &self,
+        arrived: &Arrived,
+        file: &File,
+        facts: InstanceFacts,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let arrival = InstanceArrival::from(&facts);
+        let study = arrival.study.clone();
+        let _filing = self.inner.filing.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let was_known = self.inner.index.contains(Tree::Study, study.as_str().as_bytes())?;
+        let was_held = was_known && self.is_held(&study)?;
+        let admission = self.name_and_index(arrived, file, facts, at)?;
+        if admission != Admission::Duplicate {
+            self.tell_arrival(&arrival, was_known, was_held, at)?;
+        }
+        self.inner.live.changed(&study);
+        Ok(admission)
+    }
+
+    /// Bytes, name and index entry become durable side by side: three waits for the disk are one. Until all three are,
+    /// the index says that the object is settling: after a power cut the next start looks at its bytes, and at nothing
+    /// else's, before it counts.
+    fn name_and_index(
+        &self,
+        arrived: &Arrived,
+        file: &File,
+        facts: InstanceFacts,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let (folder, key) =
+            (self.series_folder(&facts.study, &facts.series), instance_key(&facts, &arrived.sha256));
+        durable::create_folder(&folder)?;
+        let target = folder.join(file_name(facts.sop_instance.as_str(), &arrived.sha256));
+        let sync = || file.sync_all().map_err(StoreError::file("sync", &arrived.path));
+        let was_there = target.exists();
+        if was_there {
+            // It may have been acknowledged: only what is durable takes its place.
+            sync()?;
+        }
+        durable::rename(&arrived.path, &target)?;
+        let index = || {
+            self.inner.index.put(Tree::Settling, &key, &())?;
+            let admission = match was_there {
+                true => self.index_known(facts, arrived, at)?,
+                false => self.index_instance(facts, arrived, at)?,
+            };
+            self.inner.index.commit().map(|()| admission)
+        };
+        let (synced, (named, indexed)) =
+            side_by_side(sync, || side_by_side(|| durable::sync_folder(&folder), index));
+        synced?;
+        named?;
+        let admission = indexed?;
+        // Durable with the next commit, which is soon enough.
+        self.inner.index.remove(Tree::Settling, &key)?;
+        Ok(admission)
+    }
+
+    /// Keeps an object that does not parse, bit-exact, with the reason beside it.
+    pub fn quarantine(
+        &self,
+        arrived: &Arrived,
+        reason: &FactsError,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let folder = self.inner.folder.join("quarantine");
+        let target = folder.join(format!("{}.dcm", arrived.sha256));
+        durable::place(&arrived.path, &target)?;
+        self.hold_quarantined(&target)?;
+        self.inner.index.commit()?;
+        let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
+        durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
+    }
+
+    /// A file of that name was there: a duplicate, unless a power cut came before it was indexed.
+    fn index_known(
+        &self,
+        facts: InstanceFacts,
+        arrived: &Arrived,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let known = self.inner.index.contains(Tree::Instance, &instance_key(&facts, &arrived.sha256))?;
+        if known { Ok(Admission::Duplicate) } else { self.index_instance(facts, arrived, at) }
+    }
+
+    pub(super) fn index_instance(
+        &self,
+        facts: InstanceFacts,
+        arrived: &Arrived,
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let _writing = self.writing();
+        let index = &self.inner.index;
+        let key = instance_key(&facts, &arrived.sha256);
+        if index.contains(Tree::Instance, &key)? {
+            return Ok(Admission::Duplicate);
+        }
+        let same_uid = prefix(&[facts.study.as_str(), facts.series.as_str(), facts.sop_instance.as_str()]);
+        let same_uid = index.list::<InstanceRecord>(Tree::Instance, &same_uid)?;
+        let conflict = !same_uid.is_empty();
+        // A result of ours that an archive changed and sent back is no news of the patient: counting it would
+        // supersede the finding it came from, and that result would come back, too.
+        if !same_uid.iter().any(|(_, record)| record.own) {
+            self.count_study(&facts, conflict, arrived.bytes, at)?;
+            self.note_identity(&facts)?;
+            if !conflict {
+                self.count_series(&facts)?;
+            }
+            index.put(Tree::Open, facts.study.as_str().as_bytes(), &())?;
+        }
+        self.hold(&facts, &arrived.sha256, arrived.bytes)?;
+        let record = InstanceRecord {
+            facts,
+            sha256: arrived.sha256.clone(),
+            bytes: arrived.bytes,
+            admitted_at: at,
+            conflict,
+            own: false,
+        };
+        index.put(Tree::Instance, &key, &record)?;
+        Ok(if conflict { Admission::Conflict } else { Admission::Stored })
+    }
+
+    fn count_study(
+        &self,
+        facts: &InstanceFacts,
+        conflict: bool,
+        bytes: u64,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = facts.study.as_str().as_bytes();
+        let mut record = self.inner.index.get(Tree::Study, key)?.unwrap_or_else(|| StudyRecord {
+            patient_study: facts.patient_study.clone(),
+            first_arrival: at,
+            last_arrival: at,
+            instances: 0,
+            conflicts: 0,
+            bytes: 0,
+        });
+        record.bytes += bytes;
+        record.instances += 1;
+        record.conflicts += u64::from(conflict);
+        record.first_arrival = record.first_arrival.min(at);
+        record.last_arrival = record.last_arrival.max(at);
+        self.inner.index.put(Tree::Study, key, &record)
+    }
+
+    fn count_series(&self, facts: &InstanceFacts) -> Result<(), StoreError> {
+        let key = key(&[facts.study.as_str(), facts.series.as_str()]);
+        let mut record =
+            self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord::begun(facts, false));
+        record.instances += 1;
+        record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
+        self.inner.index.put(Tree::Series, &key, &record)
+    }
+}
