@@ -29,6 +29,8 @@ pub enum Kind {
     SignOut,
     FindingConfirmed,
     FindingRejected,
+    /// Export: an object left the box through the reading station.
+    ObjectExported,
 }
 
 impl Kind {
@@ -39,6 +41,7 @@ impl Kind {
             Self::AssociationAccepted => "110102",
             Self::StudyReceived | Self::StudyForwarded => "110104",
             Self::StudyDeleted => "110105",
+            Self::ObjectExported => "110106",
             Self::SignIn | Self::SignOut => "110114",
             Self::IdentityDecided | Self::LegalHold => "110110",
             Self::FindingConfirmed | Self::FindingRejected => "110103",
@@ -49,7 +52,7 @@ impl Kind {
     fn action(self) -> Action {
         match self {
             Self::StudyReceived => Action::Create,
-            Self::StudyForwarded => Action::Read,
+            Self::StudyForwarded | Self::ObjectExported => Action::Read,
             Self::IdentityDecided | Self::LegalHold | Self::FindingConfirmed | Self::FindingRejected => {
                 Action::Update
             }

@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod box_ledger;
 mod destinations;
 mod dicomweb;
 mod error;
@@ -13,6 +14,8 @@ mod events;
 mod frames;
 mod identity;
 mod keeping;
+mod ledger;
+mod quarantine;
 mod regions;
 mod reviews;
 pub mod shapes;
@@ -39,6 +42,7 @@ use crate::stop::Stop;
 use crate::store::Store;
 
 pub use destinations::DestinationConfig;
+pub use keeping::KeepingConfig;
 
 /// What the viewer may say about the box.
 #[derive(Clone, Debug)]
@@ -50,6 +54,7 @@ pub struct Config {
     pub broker_configured: bool,
     pub started_at: Timestamp,
     pub destinations: Vec<DestinationConfig>,
+    pub keeping: KeepingConfig,
 }
 
 /// What every handler may reach.
@@ -79,11 +84,17 @@ impl Desk {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
         Self { config, store, room, compute, identity, clock, stop, sessions, stacks }
     }
+
+    /// Every destination, and whether its confirmation is awaited.
+    fn destinations_asked(&self) -> Vec<(String, bool)> {
+        self.config.destinations.iter().map(|known| (known.name.clone(), known.archive)).collect()
+    }
 }
 
 /// Serves until told to stop, then lets requests in hand finish.
 pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
     let mut stop = desk.stop.clone();
+    tokio::spawn(dicomweb::prepare::run(desk.store.clone(), stop.clone()));
     let router = router(Arc::new(desk));
     axum::serve(listener, router).with_graceful_shutdown(async move { stop.stopped().await }).await
 }
@@ -108,10 +119,15 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         regions::draw,
         reviews::review,
         reviews::report,
+        identity::conflicts,
         identity::identity,
         identity::decide,
-        keeping::ledger,
+        box_ledger::whole_ledger,
+        ledger::ledger,
         keeping::hold,
+        keeping::keeping,
+        quarantine::quarantine,
+        quarantine::download,
         destinations::destinations,
         destinations::retry,
         events::events,
@@ -145,8 +161,13 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
-        .route("/api/studies/{study}/ledger", get(keeping::ledger))
+        .route("/api/studies/{study}/ledger", get(ledger::ledger))
         .route("/api/studies/{study}/hold", post(keeping::hold))
+        .route("/api/ledger", get(box_ledger::whole_ledger))
+        .route("/api/identity", get(identity::conflicts))
+        .route("/api/keeping", get(keeping::keeping))
+        .route("/api/quarantine", get(quarantine::quarantine))
+        .route("/api/quarantine/{sha256}", get(quarantine::download))
         .route("/api/destinations", get(destinations::destinations))
         .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))

@@ -62,7 +62,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events `study` (a work-list line as it is now) and `resync` (read the list again). */
+        /**
+         * Events `study` (a work-list line as it is now), `box` (something about the box itself changed: queues, destinations,
+         *     quarantine, what is kept) and `resync` (read everything again).
+         */
         get: operations["events"];
         put?: never;
         post?: never;
@@ -81,6 +84,91 @@ export interface paths {
         };
         /** Whether the box answers at all. */
         get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every study that arrived under two patients. */
+        get: operations["conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keeping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The disk and what may leave it. */
+        get: operations["keeping"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every study's way through the box, in numbers. */
+        get: operations["whole_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything in quarantine. */
+        get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The object as it came, behind the box's own header. Audited: it leaves the box. */
+        get: operations["download"];
         put?: never;
         post?: never;
         delete?: never;
@@ -450,6 +538,22 @@ export interface components {
             /** @description `gpu: <name>` or `twin: <name>`. */
             processor: string;
         };
+        /** @description What waits for a person. */
+        Attention: {
+            /** @description Studies that arrived under two patients. */
+            held_identities: number;
+            /** @description Destinations that the last attempt did not reach. */
+            unreached: number;
+            /** @description Objects that a destination refused too often. */
+            isolated: number;
+        };
+        BoxLedger: {
+            studies_total: number;
+            /** @description Studies of which something is not where it should be, or that are still in work. */
+            differing_total: number;
+            /** @description Differing ones first, then the newest; the list ends at two hundred. */
+            lines: components["schemas"]["LedgerLine"][];
+        };
         BoxState: {
             version: string;
             site: string;
@@ -462,6 +566,7 @@ export interface components {
             disk: components["schemas"]["DiskState"];
             store: components["schemas"]["StoreState"];
             broker: components["schemas"]["BrokerState"];
+            attention: components["schemas"]["Attention"];
         };
         BrokerState: {
             configured: boolean;
@@ -559,6 +664,21 @@ export interface components {
             /** @description Newest first, superseded ones included. */
             findings: components["schemas"]["Finding"][];
         };
+        /** @description At the pace of the last days. Absent during a box's first day. */
+        Forecast: {
+            /** Format: int64 */
+            bytes_per_day: number;
+            /**
+             * Format: int64
+             * @description Days the pace was taken from, at most seven.
+             */
+            over_days: number;
+            /**
+             * Format: int64
+             * @description Until objects are refused; absent where nothing arrived.
+             */
+            days_left?: number | null;
+        };
         Headline: {
             text: string;
             state: components["schemas"]["FindingState"];
@@ -571,6 +691,8 @@ export interface components {
             held: boolean;
             /** @description Wanted where the hold is set. */
             reason?: string;
+            /** @description Who says so; the reading station where nobody is named. */
+            by?: string | null;
         };
         HoldState: {
             reason: string;
@@ -589,13 +711,56 @@ export interface components {
         };
         /** @enum {string} */
         IdentityChoice: "accept" | "keep_held";
+        IdentityConflicts: {
+            /** @description Held ones first; decided ones stay, because a decision can be taken back. */
+            studies: components["schemas"]["StudyIdentity"][];
+        };
         IdentityDecision: {
             decision: components["schemas"]["IdentityChoice"];
+            /** @description Who decides; the reading station where nobody is named. */
+            by?: string | null;
         };
         IsolatedObject: {
             study_uid?: string | null;
             sop_instance_uid?: string | null;
             reason: string;
+        };
+        Keeping: {
+            disk: components["schemas"]["DiskState"];
+            /**
+             * Format: int64
+             * @description Bytes of all received objects.
+             */
+            used_bytes: number;
+            /**
+             * Format: int64
+             * @description Objects are refused below this much free space.
+             */
+            reserve_bytes: number;
+            /** Format: int64 */
+            quota_bytes?: number | null;
+            this_box_is_the_archive: boolean;
+            /** @description Destinations whose confirmation allows deletion. */
+            archives: string[];
+            forecast?: components["schemas"]["Forecast"] | null;
+            studies_total: number;
+            /** @description The first hundred in the order of deletion: read ones first, oldest first. */
+            studies: components["schemas"]["KeptLine"][];
+        };
+        KeptLine: {
+            study_uid: string;
+            patient_name: string;
+            patient_id: string;
+            study_date?: string | null;
+            description: string;
+            last_arrival_at: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @description A reader has judged a finding in it. */
+            was_read: boolean;
+            legal_hold?: components["schemas"]["HoldState"] | null;
+            /** @description Why it cannot be deleted; absent where it may be. */
+            stays?: string | null;
         };
         LedgerDifference: {
             series_uid: string;
@@ -605,6 +770,39 @@ export interface components {
             committed: boolean;
             analysed: boolean;
             destinations: components["schemas"]["LedgerStanding"][];
+        };
+        LedgerLine: {
+            study_uid: string;
+            patient_name: string;
+            patient_id: string;
+            study_date?: string | null;
+            description: string;
+            last_arrival_at: string;
+            /** Format: int64 */
+            received: number;
+            /**
+             * Format: int64
+             * @description Kept but not in use: another object came first under the same UID.
+             */
+            conflicts: number;
+            /**
+             * Format: int64
+             * @description Their sender asked for storage commitment and took the box's word that they are kept. Not every sender asks.
+             */
+            committed: number;
+            /** Format: int64 */
+            analysed: number;
+            /**
+             * Format: int64
+             * @description Objects the box made of its findings; destinations may get them too.
+             */
+            results: number;
+            /** @description Analysis has said everything it will say of what is here. */
+            settled: boolean;
+            /** @description Waits for a decision about whose study it is. */
+            held: boolean;
+            differs: boolean;
+            destinations: components["schemas"]["LedgerTotal"][];
         };
         LedgerStanding: {
             name: string;
@@ -680,6 +878,28 @@ export interface components {
             kind: string;
             name: string;
             reason: string;
+        };
+        Quarantine: {
+            /** @description The newest first; the list ends at two hundred. */
+            objects: components["schemas"]["QuarantinedObject"][];
+            total: number;
+        };
+        QuarantinedObject: {
+            /** @description Of its data set; names the object. */
+            sha256: string;
+            /** @description Why it does not parse. */
+            reason: string;
+            arrived_at: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @description What the sender said it is; absent where even that is unknown. */
+            sop_class?: string | null;
+            /** @description The SOP class in words. */
+            sop_class_name?: string | null;
+            sop_instance_uid?: string | null;
+            transfer_syntax?: string | null;
+            source_ae_title?: string | null;
+            destinations: components["schemas"]["LedgerStanding"][];
         };
         RegionAccepted: {
             /** @description The finding that will answer. */
@@ -790,6 +1010,10 @@ export interface components {
         };
         StudyIdentity: {
             study_uid: string;
+            study_date?: string | null;
+            description: string;
+            accession_number: string;
+            last_arrival_at: string;
             /** @description The study is neither analysed nor forwarded. */
             held: boolean;
             identities: components["schemas"]["Identity"][];
@@ -798,6 +1022,11 @@ export interface components {
             study_uid: string;
             /** Format: int64 */
             received: number;
+            /**
+             * Format: int64
+             * @description Objects the box made of its findings; destinations may get them too.
+             */
+            results: number;
             /**
              * Format: int64
              * @description Kept but not in use: another object came first under the same UID.
@@ -969,6 +1198,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    conflicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityConflicts"];
+                };
+            };
+        };
+    };
+    keeping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keeping"];
+                };
+            };
+        };
+    };
+    whole_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoxLedger"];
+                };
+            };
+        };
+    };
+    quarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quarantine"];
+                };
+            };
+        };
+    };
+    download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1482,7 +1814,7 @@ export interface operations {
                 limit?: number;
                 offset?: number;
                 fuzzymatching?: boolean;
-                /** @description tags or keywords, as a list or repeated */
+                /** @description tags or keywords, as a list or repeated, or all */
                 includefield?: string;
                 /** @description any key of PS3.18 10.6.1.2, by keyword or tag */
                 PatientName?: string;
@@ -1666,6 +1998,15 @@ export interface operations {
                     "multipart/related": number[];
                 };
             };
+            /** @description the Range that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "multipart/related": number[];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1675,6 +2016,14 @@ export interface operations {
                 };
             };
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1722,7 +2071,7 @@ export interface operations {
     rendered: {
         parameters: {
             query?: {
-                /** @description width,height */
+                /** @description width,height, or width,height,left,top,width,height of the part to show */
                 viewport?: string;
                 /** @description center,width,function; function is linear, linear-exact or sigmoid */
                 window?: string;
