@@ -149,3 +149,45 @@ impl Store {
             .sum())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::ResultsWanted;
+    use super::super::tests::{AT, open, send};
+    use super::*;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn what_differs_comes_first_and_is_counted_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(folder.path());
+        store.know_destination("pacs", Timestamp(0)).unwrap();
+        let uid = |text: &str| StudyUid::parse(text).unwrap();
+        for (study, count) in [("1.2", 3), ("1.3", 2), ("1.4", 1)] {
+            for number in 0..count {
+                send(&store, study, &format!("{study}.1"), &format!("{study}.1.{number}"), "a");
+            }
+            store.settle(&uid(study), count).unwrap();
+            store.queue_study("pacs", &uid(study), ResultsWanted::Preliminary).unwrap();
+        }
+        let asked = [("pacs".to_owned(), true)];
+        let sent = store.next_to_forward("pacs", AT, 4).unwrap();
+        store.forwarded("pacs", &sent, true, AT).unwrap();
+        let first: Vec<_> = sent.iter().take(3).map(|waiting| waiting.object.clone()).collect();
+        store.confirmed("pacs", &first, AT).unwrap();
+
+        let ledger = store.box_ledger(&asked, 2).unwrap();
+        assert_eq!((ledger.studies_total, ledger.differing_total, ledger.lines.len()), (3, 2, 2));
+        let partly = ledger.lines.iter().find(|line| line.study == uid("1.3")).unwrap();
+        let total = DestinationTotal { forwarded: 1, confirmed: 0, waiting: 1, isolated: 0 };
+        assert_eq!((partly.record.instances, partly.destinations.as_slice()), (2, &[total][..]));
+        assert!(ledger.lines.iter().all(|line| line.differs && line.settled && !line.held));
+
+        let through = &store.box_ledger(&asked, 9).unwrap().lines[2];
+        assert_eq!((through.study.as_str(), through.differs), ("1.2", false), "what is through comes last");
+        assert_eq!(through.destinations[0].confirmed, 3);
+        // The two ledgers say the same of one study.
+        let one = store.ledger(&uid("1.3"), &asked).unwrap();
+        assert_eq!(one.destinations, partly.destinations);
+    }
+}
