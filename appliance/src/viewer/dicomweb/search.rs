@@ -15,7 +15,7 @@ use super::metadata::{MEDIA, documents};
 use super::search_request::Request;
 use super::target::{Parameters, Words};
 use crate::store::records::InstanceRecord;
-use crate::store::{Page, RESULTS_MAX, SeriesHit, Store, StudyEntry};
+use crate::store::{Page, RESULTS_MAX, SeriesHit, Store, StoreError, StudyEntry};
 use crate::uid::{SeriesUid, StudyUid};
 use crate::viewer::Desk;
 use crate::viewer::error::{ApiError, blocking};
@@ -160,9 +160,12 @@ impl Request {
         if !level.iter().any(|tag| wanted(tag)) {
             return Ok(Object::new());
         }
-        let Some(first) = store.instances_in_order(study, series)?.into_iter().next() else {
-            return Ok(Object::new());
+        let instances = match store.instances_in_order(study, series) {
+            // It was deleted since the catalogue was read.
+            Err(StoreError::Unknown(_)) => return Ok(Object::new()),
+            instances => instances?,
         };
+        let first = instances[0].clone();
         let document = documents(store, &[first])?.next().transpose().map_err(super::instances::broken)?;
         let mut object: Object = serde_json::from_slice(&document.unwrap_or_default()).unwrap_or_default();
         object.retain(|tag, _| wanted(tag));
