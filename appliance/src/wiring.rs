@@ -176,6 +176,11 @@ impl House<'_> {
             broker_configured: self.site.broker.is_some(),
             started_at: self.clock.wall(),
             destinations: self.destinations(),
+            keeping: viewer::KeepingConfig {
+                quota_bytes: self.site.retention.quota_bytes,
+                reserve_bytes: self.site.dicom.disk_reserve_bytes,
+                this_box_is_the_archive: self.site.archive.this_box_is_the_archive,
+            },
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
         let desk = viewer::Desk::new(config, store, self.room.clone(), compute, identity, self.clock, stop);

@@ -104,6 +104,8 @@ def metadata():
     assert uri.startswith("/dicom-web/"), uri
     bulk = client.retrieve_bulkdata(f"{url}{uri}")
     assert bulk == [first.PixelData], [len(part) for part in bulk]
+    part = client.retrieve_bulkdata(f"{url}{uri}", byte_range=(10, 19))
+    assert part == [first.PixelData[10:20]], part
 
 
 def retrieve():
@@ -170,6 +172,33 @@ def store():
         assert "00081198" in error.response.json()
 
 
+def looked_up():
+    """A VOI LUT and an overlay, as an object of its own has them."""
+    item = pydicom.dcmread(io.BytesIO(as_bytes(first)))
+    item.SOPInstanceUID = item.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    item.SeriesInstanceUID = f"{series}.8"
+    table = pydicom.Dataset()
+    table.add_new("LUTDescriptor", "SS", [2, 0, 8])
+    table.add_new("LUTData", "OW", bytes([0x20, 0, 0xE0, 0]))
+    item.VOILUTSequence = [table]
+    for element, vr, value in (
+        (0x0010, "US", 2), (0x0011, "US", 3), (0x0040, "CS", "G"), (0x0050, "SS", [5, 7]),
+        (0x0100, "US", 1), (0x0102, "US", 0), (0x3000, "OW", bytes([0x3F, 0])),
+    ):
+        item.add_new((0x6000, element), vr, value)
+    client.store_instances([item])
+    body = client.retrieve_instance_rendered(study, f"{series}.8", item.SOPInstanceUID, media_types=("image/png",))
+    shown = numpy.asarray(Image.open(io.BytesIO(body)).convert("L"))
+    hounsfield = first.pixel_array.astype(float) * float(first.RescaleSlope) + float(first.RescaleIntercept)
+    expected = numpy.where(hounsfield < 0.5, 0x20, 0xE0)
+    expected[4:6, 6:9] = 255
+    assert (shown == expected).all(), numpy.argwhere(shown != expected)[:5]
+    part = client.retrieve_instance_rendered(
+        study, f"{series}.8", item.SOPInstanceUID, media_types=("image/png",), params={"viewport": "3,2,6,4,3,2"}
+    )
+    assert (numpy.asarray(Image.open(io.BytesIO(part)).convert("L")) == 255).all(), "the part of the overlay alone"
+
+
 def as_bytes(item):
     buffer = io.BytesIO()
     item.save_as(buffer, enforce_file_format=True)
@@ -177,6 +206,6 @@ def as_bytes(item):
 
 
 assert first.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
-for step in (search, metadata, retrieve, rendered, store):
+for step in (search, metadata, retrieve, rendered, store, looked_up):
     step()
 print(json.dumps({"routes": routes}))

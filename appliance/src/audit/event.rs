@@ -31,6 +31,8 @@ pub enum Kind {
     FindingRejected,
     /// A reader said which vessels lesions lie in.
     LesionsAssigned,
+    /// Export: an object left the box through the reading station.
+    ObjectExported,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::AssociationAccepted => "110102",
             Self::StudyReceived | Self::StudyForwarded => "110104",
             Self::StudyDeleted => "110105",
+            Self::ObjectExported => "110106",
             Self::SignIn | Self::SignOut => "110114",
             Self::IdentityDecided | Self::LegalHold => "110110",
             Self::FindingConfirmed | Self::FindingRejected | Self::LesionsAssigned => "110103",
@@ -51,7 +54,7 @@ impl Kind {
     fn action(self) -> Action {
         match self {
             Self::StudyReceived => Action::Create,
-            Self::StudyForwarded => Action::Read,
+            Self::StudyForwarded | Self::ObjectExported => Action::Read,
             Self::IdentityDecided
             | Self::LegalHold
             | Self::FindingConfirmed

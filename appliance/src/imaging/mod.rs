@@ -9,6 +9,8 @@ mod fragments;
 mod frames;
 mod geometry;
 mod image_attributes;
+mod lut;
+mod overlays;
 mod pixel_source;
 mod pixels;
 mod rendering;

@@ -18,6 +18,7 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::fragments::{Fragments, read_fragments};
 use super::image_attributes::ImageAttributes;
+use super::rendering::Rendered;
 use crate::part10::{Elements, Malformed, PIXEL_DATA};
 
 /// The largest frame decoded: a whole-slide overview has 100 MB; a codec may want the double.
@@ -146,6 +147,11 @@ impl PixelSource {
         // Codecs read what strangers wrote; one that panics is one that cannot decode it.
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode_encoded(encoded)));
         decoded.unwrap_or_else(|_| Err(FrameError::Decode("the codec gave up".into())))
+    }
+
+    /// Draws the object's overlays for one frame into its picture.
+    pub fn draw_overlays(&self, frame: u32, picture: &mut Rendered) -> Result<(), FrameError> {
+        Ok(self.attributes.overlays.draw(&self.path, frame, picture)?)
     }
 
     /// A frame as the object has it, compressed.

@@ -1,10 +1,12 @@
 //! Frames as people see them: windowed to 8 bits, in colour where they have it, scaled to a viewport.
 //!
-//! Grey values take the way of PS3.4 N.2: modality rescale, window, inversion for MONOCHROME1. Where the object says
-//! no window, its own smallest and largest value make one. VOI LUT sequences, overlays and presentation states are
-//! not applied: this is a preview, not a diagnosis.
+//! Grey values take the way of PS3.4 N.2: modality LUT or rescale, window or VOI LUT, inversion for MONOCHROME1. A window
+//! that was asked for comes first, then the object's own, then its VOI LUT; where it says neither, its own smallest and
+//! largest value make a window. Overlays are drawn by `overlays`. Presentation states are not applied: this is a preview,
+//! not a diagnosis.
 
 use super::image_attributes::ImageAttributes;
+use super::lut::Lut;
 use super::pixel_source::{DecodedFrame, FrameError};
 
 /// Window as PS3.18 8.3.5.1.4 and PS3.3 C.11.2.1.2 know it.
@@ -20,6 +22,21 @@ pub enum WindowFunction {
     Linear,
     LinearExact,
     Sigmoid,
+}
+
+/// From a modality value to grey.
+enum Tone<'a> {
+    Window(Window),
+    Lut(&'a Lut),
+}
+
+impl Tone<'_> {
+    fn grey(&self, value: f64) -> f64 {
+        match self {
+            Self::Window(window) => window.grey(value),
+            Self::Lut(lut) => lut.grey(value),
+        }
+    }
 }
 
 /// 8-bit samples, 1 or 3 a pixel.
@@ -92,11 +109,18 @@ fn integer(raw: u64, a: &ImageAttributes) -> f64 {
 fn grey(frame: &DecodedFrame, window: Option<Window>) -> Vec<u8> {
     let a = &frame.attributes;
     let (slope, intercept) = (a.display.slope.unwrap_or(1.0), a.display.intercept.unwrap_or(0.0));
-    let value = |stored: f64| stored * slope + intercept;
-    let window = window.or_else(|| own_window(a)).unwrap_or_else(|| full_range(stored(frame).map(value)));
+    let value = |stored: f64| match &a.display.modality_lut {
+        Some(lut) => lut.value(stored),
+        None => stored * slope + intercept,
+    };
+    let tone = match (window.or_else(|| own_window(a)), &a.display.voi_lut) {
+        (Some(window), _) => Tone::Window(window),
+        (None, Some(lut)) => Tone::Lut(lut),
+        (None, None) => Tone::Window(full_range(stored(frame).map(value))),
+    };
     let inverted = a.photometric == "MONOCHROME1";
     let shade = |stored: f64| {
-        let grey = window.grey(value(stored));
+        let grey = tone.grey(value(stored));
         byte(if inverted { 1.0 - grey } else { grey } * 255.0)
     };
     if a.bits_allocated > 16 {
@@ -190,6 +214,43 @@ fn palette(frame: &DecodedFrame) -> Result<Vec<u8>, FrameError> {
 }
 
 impl Rendered {
+    /// Makes a pixel white; outside the picture is nothing.
+    pub(super) fn whiten(&mut self, column: i64, row: i64) {
+        let inside =
+            (0..i64::from(self.columns)).contains(&column) && (0..i64::from(self.rows)).contains(&row);
+        let Some(pixel) = usize::try_from(row * i64::from(self.columns) + column).ok().filter(|_| inside)
+        else {
+            return;
+        };
+        if let Some(samples) = self.samples.get_mut(pixel * self.channels..(pixel + 1) * self.channels) {
+            samples.fill(u8::MAX);
+        }
+    }
+
+    /// A region of it, mirrored where asked; sides in pixels, at least one, cut to the picture.
+    #[must_use]
+    pub fn region(
+        self,
+        left: u32,
+        top: u32,
+        (width, mirrored): (u32, bool),
+        (height, flipped): (u32, bool),
+    ) -> Self {
+        let (left, top) = (left.min(self.columns.saturating_sub(1)), top.min(self.rows.saturating_sub(1)));
+        let columns = width.clamp(1, (self.columns - left).max(1));
+        let rows = height.clamp(1, (self.rows - top).max(1));
+        let mut samples = Vec::with_capacity(columns as usize * rows as usize * self.channels);
+        for row in 0..rows {
+            let row = top + if flipped { rows - 1 - row } else { row };
+            for column in 0..columns {
+                let column = left + if mirrored { columns - 1 - column } else { column };
+                let at = (row as usize * self.columns as usize + column as usize) * self.channels;
+                samples.extend_from_slice(self.samples.get(at..at + self.channels).unwrap_or_default());
+            }
+        }
+        Self { columns, rows, channels: self.channels, samples }
+    }
+
     /// Scaled to fit into `columns` x `rows`, its proportions kept.
     #[must_use]
     pub fn fit(self, columns: u32, rows: u32) -> Self {
@@ -268,6 +329,34 @@ mod tests {
         assert_eq!(inverted.samples, [255, 0]);
         let whole = render(&frame(&[-5, 0, 5], "MONOCHROME2"), None).unwrap();
         assert_eq!(whole.samples, [0, 128, 255]);
+    }
+
+    #[test]
+    fn a_look_up_table_shows_what_has_no_window() {
+        let lut = |numbers: [u16; 3], data: [u8; 2]| {
+            let descriptor: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            Lut::of(&descriptor, &data, false)
+        };
+        let mut shown = frame(&[0, 1], "MONOCHROME2");
+        shown.attributes.display.voi_lut = lut([2, 0, 8], [200, 100]);
+        assert_eq!(render(&shown, None).unwrap().samples, [200, 100]);
+        shown.attributes.display.modality_lut = lut([2, 0, 8], [1, 0]);
+        assert_eq!(
+            render(&shown, None).unwrap().samples,
+            [100, 200],
+            "modality values are what is looked up"
+        );
+        let window = Window { center: 0.5, width: 1.0, function: WindowFunction::LinearExact };
+        assert_eq!(render(&shown, Some(window)).unwrap().samples, [255, 0], "a window asked for comes first");
+    }
+
+    #[test]
+    fn a_region_is_cut_out_and_mirrored() {
+        let picture = || Rendered { columns: 3, rows: 2, channels: 1, samples: vec![1, 2, 3, 4, 5, 6] };
+        assert_eq!(picture().region(1, 0, (2, false), (1, false)).samples, [2, 3]);
+        assert_eq!(picture().region(0, 0, (3, true), (2, true)).samples, [6, 5, 4, 3, 2, 1]);
+        assert_eq!(picture().region(2, 1, (50, false), (50, false)).samples, [6], "cut to the picture");
+        assert_eq!(picture().region(9, 9, (0, false), (0, false)).samples, [6]);
     }
 
     #[test]

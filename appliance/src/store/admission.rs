@@ -1,4 +1,4 @@
-//! Objects become part of the store: named, indexed and durable, or kept in quarantine with the reason.
+//! Objects become part of the store: named, indexed and durable.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use super::index::{Tree, key, prefix};
 use super::records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
 use super::{Store, durable, instance_key, side_by_side};
 use crate::clock::Timestamp;
-use crate::part10::{FactsError, InstanceFacts};
+use crate::part10::InstanceFacts;
 
 /// An object whose bytes lie in `incoming/`, hashed, under a name of ours.
 #[derive(Debug)]
@@ -91,22 +91,6 @@ impl Store {
         // Durable with the next commit, which is soon enough.
         self.inner.index.remove(Tree::Settling, &key)?;
         Ok(admission)
-    }
-
-    /// Keeps an object that does not parse, bit-exact, with the reason beside it.
-    pub fn quarantine(
-        &self,
-        arrived: &Arrived,
-        reason: &FactsError,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let folder = self.inner.folder.join("quarantine");
-        let target = folder.join(format!("{}.dcm", arrived.sha256));
-        durable::place(&arrived.path, &target)?;
-        self.hold_quarantined(&target)?;
-        self.inner.index.commit()?;
-        let note = serde_json::json!({ "reason": reason.to_string(), "arrived_at": at.rfc3339(), "bytes": arrived.bytes });
-        durable::replace(&target.with_extension("json"), note.to_string().as_bytes())
     }
 
     /// A file of that name was there: a duplicate, unless a power cut came before it was indexed.

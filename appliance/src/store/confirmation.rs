@@ -195,7 +195,9 @@ impl Store {
                 self.index_confirmed(destination, object, at)?;
             }
         }
-        self.inner.index.commit()
+        self.inner.index.commit()?;
+        self.live().box_changed();
+        Ok(())
     }
 
     /// The destination says that it does not have these. What it took long ago is set apart for a person, who may have

@@ -30,7 +30,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    pub(super) fn file<'a>(
+    pub(crate) fn file<'a>(
         doing: &'static str,
         path: &'a Path,
     ) -> impl FnOnce(std::io::Error) -> Self + use<'a> {

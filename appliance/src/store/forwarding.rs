@@ -164,7 +164,9 @@ impl Store {
                 self.index_forwarded(destination, &waiting.object, needs_confirming, at)?;
             }
         }
-        self.inner.index.commit()
+        self.inner.index.commit()?;
+        self.live().box_changed();
+        Ok(())
     }
 
     /// An attempt failed for a reason that lies in the object; after `ATTEMPTS_MAX` it waits for a person. An object
@@ -189,7 +191,9 @@ impl Store {
             tracing::error!(destination, reason, "an object is set apart; the others go on");
         }
         self.inner.index.put(Tree::Forward, &queue_key(destination, waiting.sequence), &changed)?;
-        self.inner.index.commit()
+        self.inner.index.commit()?;
+        self.live().box_changed();
+        Ok(())
     }
 
     /// Everything that failed gets a new start, and what was not confirmed is asked about now. Returns how many objects

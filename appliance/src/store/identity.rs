@@ -4,6 +4,8 @@
 //! disagreement is *held*: kept and shown, but neither analysed nor forwarded, until an admin says that all
 //! identities seen so far are one person. A further identity holds it again. Nothing here changes a byte of an object.
 
+use std::ops::ControlFlow;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -61,12 +63,21 @@ impl IdentityRecord {
     /// Whether the study must wait for an admin.
     pub fn is_held(&self) -> bool {
         let settled = |seen: &IdentitySeen| self.accepted.contains(&seen.digest);
-        let mut pairs = self
+        self.beyond > 0 || self.disagreements().any(|(one, other)| !(settled(one) && settled(other)))
+    }
+
+    /// Whether there is or was something to decide.
+    pub fn is_in_conflict(&self) -> bool {
+        self.beyond > 0 || self.disagreements().next().is_some()
+    }
+
+    fn disagreements(&self) -> impl Iterator<Item = (&IdentitySeen, &IdentitySeen)> {
+        let pairs = self
             .seen
             .iter()
             .enumerate()
             .flat_map(|(position, one)| self.seen[position + 1..].iter().map(move |other| (one, other)));
-        self.beyond > 0 || pairs.any(|(one, other)| disagree(one, other) && !(settled(one) && settled(other)))
+        pairs.filter(|(one, other)| disagree(one, other))
     }
 
     fn note(&mut self, about: &PatientStudy) {
@@ -103,6 +114,31 @@ impl Store {
     /// The identities seen in a study; one in a sound study.
     pub fn identities(&self, study: &StudyUid) -> Result<IdentityRecord, StoreError> {
         Ok(self.inner.index.get(Tree::Identity, study.as_str().as_bytes())?.unwrap_or_default())
+    }
+
+    /// Studies that arrived under two patients, decided over or not; at most `count`, the held ones first.
+    pub fn identity_conflicts(&self, count: usize) -> Result<Vec<(StudyUid, IdentityRecord)>, StoreError> {
+        let mut found = Vec::new();
+        self.inner.index.scan(Tree::Identity, b"", |key, record: IdentityRecord| {
+            let study = std::str::from_utf8(key).ok().and_then(|uid| StudyUid::parse(uid).ok());
+            if let Some(study) = study.filter(|_| record.is_in_conflict()) {
+                found.push((study, record));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        found.sort_by_key(|(_, record)| !record.is_held());
+        found.truncate(count);
+        Ok(found)
+    }
+
+    /// How many studies wait for a decision.
+    pub fn held_count(&self) -> Result<usize, StoreError> {
+        let mut held = 0;
+        self.inner.index.scan(Tree::Identity, b"", |_, record: IdentityRecord| {
+            held += usize::from(record.is_held());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(held)
     }
 
     /// An admin decides over the identities seen so far. Durable and audited when it returns.

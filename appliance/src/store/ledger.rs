@@ -56,6 +56,9 @@ pub struct DestinationTotal {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub received: u64,
+    /// Objects the box made of its findings. No destination has to want them, so one that was never queued is no
+    /// difference; destinations count them with the rest.
+    pub results: u64,
     /// Kept, but not in use: another object came first under the same UID.
     pub conflicts: u64,
     /// Their sender asked for storage commitment and took our word that they are kept.
@@ -88,7 +91,7 @@ impl Store {
         Ok(ledger)
     }
 
-    fn standing(&self, destination: &str, object: &ObjectName) -> Result<Standing, StoreError> {
+    pub fn standing(&self, destination: &str, object: &ObjectName) -> Result<Standing, StoreError> {
         Ok(match self.mark(destination, object)? {
             None => Standing::NotQueued,
             Some(Mark::Forwarded { at }) => Standing::Forwarded { at },
@@ -104,7 +107,7 @@ impl Store {
     }
 
     /// Series about which analysis has said everything, once it has settled the study.
-    fn analysed_series(
+    pub(super) fn analysed_series(
         &self,
         study: &StudyUid,
     ) -> Result<std::collections::BTreeSet<crate::uid::SeriesUid>, StoreError> {
@@ -122,12 +125,14 @@ impl Store {
 
 impl Ledger {
     fn count(&mut self, line: Difference, awaited: impl Iterator<Item = bool>) {
-        self.received += 1;
+        let own = line.record.own;
+        self.received += u64::from(!own);
+        self.results += u64::from(own);
         self.conflicts += u64::from(line.record.conflict);
         self.committed += u64::from(line.committed);
         self.analysed += u64::from(line.analysed);
         // Not every sender asks for commitment: that it has none is no difference.
-        let mut through = line.analysed && !line.record.conflict;
+        let mut through = (line.analysed || own) && !line.record.conflict;
         for ((standing, total), confirms) in line.destinations.iter().zip(&mut self.destinations).zip(awaited)
         {
             match standing {
@@ -143,7 +148,8 @@ impl Ledger {
             through &= match standing {
                 Standing::Confirmed { .. } => true,
                 Standing::Forwarded { .. } => !confirms,
-                _ => false,
+                Standing::NotQueued => own,
+                Standing::Waiting { .. } | Standing::Isolated { .. } => false,
             };
         }
         if !through {

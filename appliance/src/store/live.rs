@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
@@ -47,6 +47,8 @@ pub struct Live {
     inner: Mutex<Inner>,
     broker_up: AtomicBool,
     changes: broadcast::Sender<StudyUid>,
+    /// Grows with each change of the box itself.
+    box_changes: watch::Sender<u64>,
     retries: Notify,
     queues: Notify,
     reports: Notify,
@@ -74,6 +76,7 @@ impl Default for Live {
             inner: Mutex::default(),
             broker_up: AtomicBool::new(false),
             changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
+            box_changes: watch::Sender::new(0),
             retries: Notify::new(),
             queues: Notify::new(),
             reports: Notify::new(),
@@ -153,8 +156,14 @@ impl Live {
 
     /// Notes how an attempt to reach a destination ended.
     pub fn set_reached(&self, destination: &str, reached: Reached) {
-        let mut known = self.destinations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.insert(destination.to_owned(), reached);
+        let error = reached.error.clone();
+        let before = {
+            let mut known = self.destinations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            known.insert(destination.to_owned(), reached)
+        };
+        if before.is_none_or(|before| before.error != error) {
+            self.box_changed();
+        }
     }
 
     pub fn reached(&self, destination: &str) -> Option<Reached> {
@@ -165,11 +174,13 @@ impl Live {
     /// A person wants what failed to be tried again, now.
     pub fn try_again(&self) {
         self.retries.notify_waiters();
+        self.box_changed();
     }
 
     /// Something was queued for a destination.
     pub fn queued(&self) {
         self.queues.notify_waiters();
+        self.box_changed();
     }
 
     /// Returns when something was.
@@ -195,6 +206,15 @@ impl Live {
     pub fn changed(&self, study: &StudyUid) {
         // Nobody listening is fine: whoever comes reads the store first.
         let _ = self.changes.send(study.clone());
+    }
+
+    /// Something changed that is about no one study: a queue, a destination, the quarantine, what is kept.
+    pub fn box_changed(&self) {
+        self.box_changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    pub fn watch_box(&self) -> watch::Receiver<u64> {
+        self.box_changes.subscribe()
     }
 
     pub fn subscribe(&self) -> broadcast::Receiver<StudyUid> {

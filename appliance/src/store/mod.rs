@@ -25,6 +25,7 @@
 mod admission;
 mod arrival;
 pub mod assignments;
+pub mod box_ledger;
 pub mod calcium;
 mod catalogue;
 pub mod commitment;
@@ -38,6 +39,7 @@ mod forwarding_results;
 pub mod identity;
 mod index;
 mod journal;
+pub mod keeping;
 pub mod ledger;
 pub mod lesions;
 mod live;
@@ -47,6 +49,7 @@ mod object;
 mod outbox;
 pub mod own_objects;
 pub mod procedure;
+mod quarantine;
 mod query;
 #[cfg(test)]
 mod query_tests;
@@ -72,6 +75,7 @@ pub use live::{AssociationId, Live, Progress, ProgressState, Reached, Sending};
 pub use matching::Matcher;
 pub use metadata::{Maker, MetadataFile};
 pub use object::ObjectName;
+pub use quarantine::Quarantined;
 pub use query::{Key, Page, Query, RESULTS_MAX, SeriesHit};
 pub use reconcile::hex;
 
@@ -219,11 +223,9 @@ impl Store {
 
     /// Studies, instances and quarantined objects on this box.
     pub fn counts(&self) -> Result<(usize, usize, usize), StoreError> {
-        let folder = self.inner.folder.join("quarantine");
-        let entries = std::fs::read_dir(&folder).map_err(StoreError::file("list", &folder))?;
-        let is_object = |entry: &std::fs::DirEntry| entry.path().extension().is_some_and(|ext| ext == "dcm");
-        let quarantined = entries.flatten().filter(is_object).count();
-        Ok((self.inner.index.count(Tree::Study), self.inner.index.count(Tree::Instance), quarantined))
+        let (studies, instances) =
+            (self.inner.index.count(Tree::Study), self.inner.index.count(Tree::Instance));
+        Ok((studies, instances, self.quarantined_count()?))
     }
 
     fn writing(&self) -> MutexGuard<'_, ()> {

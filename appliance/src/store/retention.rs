@@ -54,11 +54,11 @@ pub struct Freed {
 
 /// A study as the order of deletion sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Candidate {
-    study: StudyUid,
-    was_read: bool,
-    last_arrival: Timestamp,
-    bytes: u64,
+pub(super) struct Candidate {
+    pub study: StudyUid,
+    pub was_read: bool,
+    pub last_arrival: Timestamp,
+    pub bytes: u64,
 }
 
 impl Store {
@@ -148,7 +148,9 @@ impl Store {
         let _filing = self.inner.filing.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         self.append(&Entry::LegalHold { study: study.clone(), hold: hold.cloned() })?;
         self.index_legal_hold(study, hold)?;
-        self.inner.index.commit()
+        self.inner.index.commit()?;
+        self.live().changed(study);
+        Ok(())
     }
 
     pub(super) fn index_legal_hold(
@@ -245,7 +247,7 @@ impl Store {
     }
 
     /// A study counts as read when a reader has judged a finding in it.
-    fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
+    pub(super) fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
         let mut found = Vec::new();
         for (study, StudyRecord { last_arrival, bytes, .. }) in self.studies()? {
             let judged = |state| matches!(state, FindingState::Confirmed | FindingState::Rejected);
@@ -290,7 +292,7 @@ fn folders_of(store: &Store, objects: &[ObjectName]) -> std::collections::BTreeS
 }
 
 /// Read ones first, oldest first.
-fn in_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+pub(super) fn in_order(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates.sort_by_key(|candidate| (!candidate.was_read, candidate.last_arrival));
     candidates
 }

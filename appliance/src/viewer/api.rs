@@ -9,8 +9,8 @@ use axum::response::IntoResponse;
 
 use super::error::{ApiError, blocking};
 use super::shapes::{
-    BoxState, BrokerState, DiskState, Findings, Health, Problem, ProcessorState, StoreState, Studies,
-    StudyDetail,
+    Attention, BoxState, BrokerState, DiskState, Findings, Health, Problem, ProcessorState, StoreState,
+    Studies, StudyDetail,
 };
 use super::{Desk, openapi, summary};
 use crate::compute::Compute;
@@ -28,14 +28,11 @@ pub(super) async fn health() -> Json<Health> {
 /// What the box is and how it feels.
 #[utoipa::path(get, path = "/api/box", responses((status = 200, body = BoxState)))]
 pub(super) async fn this_box(State(desk): State<Arc<Desk>>) -> Result<Json<BoxState>, ApiError> {
-    let store = desk.store.clone();
-    let ((studies, instances, quarantined), disk) = blocking(move || {
-        let disk = crate::disk::space(store.folder()).map_err(|source| StoreError::File {
-            doing: "measure",
-            path: store.folder().to_owned(),
-            source,
-        })?;
-        Ok::<_, StoreError>((store.counts()?, disk))
+    let look = desk.clone();
+    let ((studies, instances, quarantined), disk, attention) = blocking(move || {
+        let store = &look.store;
+        let disk = crate::disk::space(store.folder()).map_err(StoreError::file("measure", store.folder()))?;
+        Ok::<_, StoreError>((store.counts()?, disk, attention(&look)?))
     })
     .await?;
     let config = &desk.config;
@@ -54,7 +51,18 @@ pub(super) async fn this_box(State(desk): State<Arc<Desk>>) -> Result<Json<BoxSt
             connected: desk.store.live().broker_is_up(),
             waiting: desk.store.promises_waiting(),
         },
+        attention,
     }))
+}
+
+fn attention(desk: &Desk) -> Result<Attention, StoreError> {
+    let mut attention = Attention { held_identities: desk.store.held_count()?, unreached: 0, isolated: 0 };
+    for destination in &desk.config.destinations {
+        let reached = desk.store.live().reached(&destination.name);
+        attention.unreached += usize::from(reached.is_some_and(|reached| reached.error.is_some()));
+        attention.isolated += desk.store.queue_state(&destination.name)?.isolated;
+    }
+    Ok(attention)
 }
 
 /// The work list.

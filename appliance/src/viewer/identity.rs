@@ -11,13 +11,29 @@ use utoipa::ToSchema;
 use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
+use super::reviews::signature;
 use super::shapes::Problem;
-use crate::store::StoreError;
+use super::summary::date;
 use crate::store::identity::IdentityRecord;
+use crate::store::{Store, StoreError};
+use crate::uid::StudyUid;
+
+/// More conflicts than this and something else is wrong.
+const CONFLICTS_MAX: usize = 200;
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct IdentityConflicts {
+    /// Held ones first; decided ones stay, because a decision can be taken back.
+    pub studies: Vec<StudyIdentity>,
+}
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StudyIdentity {
     pub study_uid: String,
+    pub study_date: Option<String>,
+    pub description: String,
+    pub accession_number: String,
+    pub last_arrival_at: String,
     /// The study is neither analysed nor forwarded.
     pub held: bool,
     pub identities: Vec<Identity>,
@@ -46,6 +62,19 @@ pub(super) enum IdentityChoice {
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct IdentityDecision {
     pub decision: IdentityChoice,
+    /// Who decides; the reading station where nobody is named.
+    pub by: Option<String>,
+}
+
+/// Every study that arrived under two patients.
+#[utoipa::path(get, path = "/api/identity", responses((status = 200, body = IdentityConflicts)))]
+pub(super) async fn conflicts(State(desk): State<Arc<Desk>>) -> Result<Json<IdentityConflicts>, ApiError> {
+    let look = move || {
+        let found = desk.store.identity_conflicts(CONFLICTS_MAX)?.into_iter();
+        let studies = found.map(|(uid, record)| shape(&desk.store, &uid, record));
+        Ok::<_, StoreError>(IdentityConflicts { studies: studies.collect::<Result<_, _>>()? })
+    };
+    Ok(Json(blocking(look).await?))
 }
 
 /// Whose study it is, as its instances say.
@@ -55,10 +84,7 @@ pub(super) async fn identity(
     Path(study): Path<String>,
 ) -> Result<Json<StudyIdentity>, ApiError> {
     let uid = study_uid(&study)?;
-    let look = move || {
-        desk.store.study(&uid)?;
-        Ok::<_, StoreError>(shape(study, desk.store.identities(&uid)?))
-    };
+    let look = move || shape(&desk.store, &uid, desk.store.identities(&uid)?);
     Ok(Json(blocking(look).await?))
 }
 
@@ -79,11 +105,16 @@ pub(super) async fn decide(
     let at = desk.clock.wall();
     let one_person = request.decision == IdentityChoice::Accept;
     // Until people sign in by name, whoever holds the station's token is the admin.
-    let decide = move || desk.store.decide_identity(&uid, one_person, "reading station", at);
-    Ok(Json(shape(study, blocking(decide).await?)))
+    let by = signature("by", request.by)?;
+    let decide = move || {
+        let record = desk.store.decide_identity(&uid, one_person, &by, at)?;
+        shape(&desk.store, &uid, record)
+    };
+    Ok(Json(blocking(decide).await?))
 }
 
-fn shape(study_uid: String, record: IdentityRecord) -> StudyIdentity {
+fn shape(store: &Store, uid: &StudyUid, record: IdentityRecord) -> Result<StudyIdentity, StoreError> {
+    let study = store.study(uid)?;
     let held = record.is_held();
     let accepted = record.accepted;
     let identities = record.seen.into_iter().map(|seen| Identity {
@@ -93,5 +124,13 @@ fn shape(study_uid: String, record: IdentityRecord) -> StudyIdentity {
         birth_date: seen.birth_date,
         instances: seen.instances,
     });
-    StudyIdentity { study_uid, held, identities: identities.collect() }
+    Ok(StudyIdentity {
+        study_uid: uid.as_str().to_owned(),
+        study_date: date(study.patient_study.study_date),
+        description: study.patient_study.study_description,
+        accession_number: study.patient_study.accession_number,
+        last_arrival_at: study.last_arrival.rfc3339(),
+        held,
+        identities: identities.collect(),
+    })
 }

@@ -1,4 +1,4 @@
-//! What became of each instance of a study, and whether it may ever be deleted.
+//! How full the disk is, how long it lasts, which studies may make room, and which must not.
 
 use std::sync::Arc;
 
@@ -12,61 +12,70 @@ use utoipa::ToSchema;
 use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
-use super::shapes::Problem;
+use super::reviews::signature;
+use super::shapes::{DiskState, Problem};
+use super::summary::date;
+use crate::disk::space;
 use crate::store::StoreError;
-use crate::store::ledger::{Difference, Ledger, Standing};
+use crate::store::keeping::KeptStudy;
 use crate::store::retention::LegalHold;
 
+/// The head of the order of deletion: each line asks after every object of its study.
+const STUDIES_MAX: usize = 100;
 /// A reason a person can read, not a file.
 const REASON_CHARS_MAX: usize = 500;
 
+/// What the site file says about keeping.
+#[derive(Clone, Copy, Debug)]
+pub struct KeepingConfig {
+    /// Deletion begins above this; without it nothing is deleted.
+    pub quota_bytes: Option<u64>,
+    /// Below this much free space no object is taken.
+    pub reserve_bytes: u64,
+    pub this_box_is_the_archive: bool,
+}
+
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StudyLedger {
+pub(super) struct Keeping {
+    pub disk: DiskState,
+    /// Bytes of all received objects.
+    pub used_bytes: u64,
+    /// Objects are refused below this much free space.
+    pub reserve_bytes: u64,
+    pub quota_bytes: Option<u64>,
+    pub this_box_is_the_archive: bool,
+    /// Destinations whose confirmation allows deletion.
+    pub archives: Vec<String>,
+    pub forecast: Option<Forecast>,
+    pub studies_total: usize,
+    /// The first hundred in the order of deletion: read ones first, oldest first.
+    pub studies: Vec<KeptLine>,
+}
+
+/// At the pace of the last days. Absent during a box's first day.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Forecast {
+    pub bytes_per_day: u64,
+    /// Days the pace was taken from, at most seven.
+    pub over_days: u64,
+    /// Until objects are refused; absent where nothing arrived.
+    pub days_left: Option<u64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct KeptLine {
     pub study_uid: String,
-    pub received: u64,
-    /// Kept but not in use: another object came first under the same UID.
-    pub conflicts: u64,
-    /// Their sender asked for storage commitment and took the box's word that they are kept. Not every sender asks.
-    pub committed: u64,
-    pub analysed: u64,
-    pub destinations: Vec<LedgerTotal>,
-    /// Only instances that are not analysed, not forwarded everywhere, or not confirmed where that is awaited.
-    pub differences: Vec<LedgerDifference>,
-    /// How many there are; the list ends at a thousand.
-    pub differences_total: u64,
+    pub patient_name: String,
+    pub patient_id: String,
+    pub study_date: Option<String>,
+    pub description: String,
+    pub last_arrival_at: String,
+    pub bytes: u64,
+    /// A reader has judged a finding in it.
+    pub was_read: bool,
     pub legal_hold: Option<HoldState>,
-    /// Why the study cannot be deleted; absent where it may be.
+    /// Why it cannot be deleted; absent where it may be.
     pub stays: Option<String>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LedgerTotal {
-    pub name: String,
-    pub archive: bool,
-    pub forwarded: u64,
-    pub confirmed: u64,
-    pub waiting: u64,
-    pub isolated: u64,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LedgerDifference {
-    pub series_uid: String,
-    pub sop_instance_uid: String,
-    pub received_at: String,
-    pub conflict: bool,
-    pub committed: bool,
-    pub analysed: bool,
-    pub destinations: Vec<LedgerStanding>,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LedgerStanding {
-    pub name: String,
-    /// `not_queued`, `waiting`, `isolated`, `forwarded` or `confirmed`.
-    pub state: String,
-    pub at: Option<String>,
-    pub reason: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -76,32 +85,26 @@ pub(super) struct HoldState {
     pub at: String,
 }
 
+impl From<LegalHold> for HoldState {
+    fn from(hold: LegalHold) -> Self {
+        Self { reason: hold.reason, by: hold.by, at: hold.at.rfc3339() }
+    }
+}
+
 #[derive(Debug, Deserialize, ToSchema)]
 pub(super) struct HoldRequest {
     pub held: bool,
     /// Wanted where the hold is set.
     #[serde(default)]
     pub reason: String,
+    /// Who says so; the reading station where nobody is named.
+    pub by: Option<String>,
 }
 
-/// Totals, and every instance that is not where it should be.
-#[utoipa::path(get, path = "/api/studies/{study}/ledger", responses((status = 200, body = StudyLedger), (status = 404, body = Problem)))]
-pub(super) async fn ledger(
-    State(desk): State<Arc<Desk>>,
-    Path(study): Path<String>,
-) -> Result<Json<StudyLedger>, ApiError> {
-    let uid = study_uid(&study)?;
-    let look = move || {
-        let configured = &desk.config.destinations;
-        let asked: Vec<_> = configured.iter().map(|known| (known.name.clone(), known.archive)).collect();
-        let all: Vec<_> = asked.iter().map(|(name, _)| name.clone()).collect();
-        let archives: Vec<_> = asked.iter().filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect();
-        let ledger = desk.store.ledger(&uid, &asked)?;
-        let stays = desk.store.stays(&uid, &archives, &all)?.map(|why| why.to_string());
-        let hold = desk.store.legal_hold(&uid)?;
-        Ok::<_, StoreError>(shape(study, &ledger, &asked, hold, stays))
-    };
-    Ok(Json(blocking(look).await?))
+/// The disk and what may leave it.
+#[utoipa::path(get, path = "/api/keeping", responses((status = 200, body = Keeping)))]
+pub(super) async fn keeping(State(desk): State<Arc<Desk>>) -> Result<Json<Keeping>, ApiError> {
+    Ok(Json(blocking(move || look(&desk)).await?))
 }
 
 /// Set or lift a legal hold: while it stands nothing of the study is deleted.
@@ -125,62 +128,51 @@ pub(super) async fn hold(
             "a legal hold needs a reason, at most 500 characters",
         ));
     }
-    let (at, by) = (desk.clock.wall(), "reading station");
-    let hold = request.held.then(|| LegalHold { reason, by: by.into(), at });
-    blocking(move || desk.store.set_legal_hold(&uid, hold.as_ref(), by, at)).await?;
+    let (at, by) = (desk.clock.wall(), signature("by", request.by)?);
+    let hold = request.held.then(|| LegalHold { reason, by: by.clone(), at });
+    blocking(move || desk.store.set_legal_hold(&uid, hold.as_ref(), &by, at)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn shape(
-    study_uid: String,
-    ledger: &Ledger,
-    asked: &[(String, bool)],
-    hold: Option<LegalHold>,
-    stays: Option<String>,
-) -> StudyLedger {
-    let totals = asked.iter().zip(&ledger.destinations).map(|((name, archive), total)| LedgerTotal {
-        name: name.clone(),
-        archive: *archive,
-        forwarded: total.forwarded,
-        confirmed: total.confirmed,
-        waiting: total.waiting,
-        isolated: total.isolated,
-    });
-    StudyLedger {
-        study_uid,
-        received: ledger.received,
-        conflicts: ledger.conflicts,
-        committed: ledger.committed,
-        analysed: ledger.analysed,
-        destinations: totals.collect(),
-        differences: ledger.differences.iter().map(|difference| line(difference, asked)).collect(),
-        differences_total: ledger.differences_total,
-        legal_hold: hold.map(|hold| HoldState { reason: hold.reason, by: hold.by, at: hold.at.rfc3339() }),
-        stays,
-    }
+fn look(desk: &Desk) -> Result<Keeping, StoreError> {
+    let config = desk.config.keeping;
+    let asked = desk.destinations_asked();
+    let all: Vec<_> = asked.iter().map(|(name, _)| name.clone()).collect();
+    let archives: Vec<_> = asked.iter().filter(|(_, is)| *is).map(|(name, _)| name.clone()).collect();
+    let folder = desk.store.folder();
+    let disk = space(folder).map_err(StoreError::file("measure", folder))?;
+    let (studies, studies_total) = desk.store.kept_studies(&archives, &all, STUDIES_MAX)?;
+    let pace = desk.store.pace(desk.clock.wall())?;
+    let room = disk.free_bytes.saturating_sub(config.reserve_bytes);
+    Ok(Keeping {
+        disk: DiskState { free_bytes: disk.free_bytes, total_bytes: disk.total_bytes },
+        used_bytes: desk.store.used_bytes()?,
+        reserve_bytes: config.reserve_bytes,
+        quota_bytes: config.quota_bytes,
+        this_box_is_the_archive: config.this_box_is_the_archive,
+        archives,
+        forecast: pace.map(|pace| Forecast {
+            bytes_per_day: pace.bytes_per_day,
+            over_days: pace.over_days,
+            days_left: room.checked_div(pace.bytes_per_day),
+        }),
+        studies_total,
+        studies: studies.into_iter().map(line).collect(),
+    })
 }
 
-fn line(difference: &Difference, asked: &[(String, bool)]) -> LedgerDifference {
-    let facts = &difference.record.facts;
-    let standings = asked.iter().zip(&difference.destinations);
-    LedgerDifference {
-        series_uid: facts.series.as_str().to_owned(),
-        sop_instance_uid: facts.sop_instance.as_str().to_owned(),
-        received_at: difference.record.admitted_at.rfc3339(),
-        conflict: difference.record.conflict,
-        committed: difference.committed,
-        analysed: difference.analysed,
-        destinations: standings.map(|((name, _), standing)| standing_of(name, standing)).collect(),
+fn line(kept: KeptStudy) -> KeptLine {
+    let about = kept.record.patient_study;
+    KeptLine {
+        study_uid: kept.study.as_str().to_owned(),
+        patient_name: about.patient_name,
+        patient_id: about.patient_id,
+        study_date: date(about.study_date),
+        description: about.study_description,
+        last_arrival_at: kept.record.last_arrival.rfc3339(),
+        bytes: kept.record.bytes,
+        was_read: kept.was_read,
+        legal_hold: kept.hold.map(HoldState::from),
+        stays: kept.stays.map(|why| why.to_string()),
     }
-}
-
-fn standing_of(name: &str, standing: &Standing) -> LedgerStanding {
-    let (state, at, reason) = match standing {
-        Standing::NotQueued => ("not_queued", None, None),
-        Standing::Waiting { reason, .. } => ("waiting", None, reason.clone()),
-        Standing::Isolated { reason } => ("isolated", None, Some(reason.clone())),
-        Standing::Forwarded { at } => ("forwarded", Some(at), None),
-        Standing::Confirmed { at } => ("confirmed", Some(at), None),
-    };
-    LedgerStanding { name: name.to_owned(), state: state.into(), at: at.map(|at| at.rfc3339()), reason }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
-use super::reviews::reader_name;
+use super::reviews::person;
 use super::shapes::{AssignRequest, Problem};
 use crate::audit::{Event, Kind, Outcome, Who};
 use crate::rescore::{RescoreError, Rescored, THRESHOLDS_HU};
@@ -40,7 +40,7 @@ pub(super) async fn assign(
 ) -> Result<Json<Finding>, ApiError> {
     let Json(AssignRequest { assignments, reader }) = request?;
     let study = study_uid(&study)?;
-    let reader = reader_name(&reader)?;
+    let reader = person("reader", &reader)?;
     if !(1..=LESIONS_MAX).contains(&assignments.len()) {
         let sentence = format!("assignments: name 1 to {LESIONS_MAX} lesions");
         return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, sentence));

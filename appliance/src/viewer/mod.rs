@@ -6,6 +6,7 @@
 
 mod access;
 mod api;
+mod box_ledger;
 mod destinations;
 mod dicomweb;
 mod error;
@@ -13,7 +14,9 @@ mod events;
 mod frames;
 mod identity;
 mod keeping;
+mod ledger;
 mod lesions;
+mod quarantine;
 mod regions;
 mod reviews;
 pub mod shapes;
@@ -41,6 +44,7 @@ use crate::stop::Stop;
 use crate::store::Store;
 
 pub use destinations::DestinationConfig;
+pub use keeping::KeepingConfig;
 
 /// What the viewer may say about the box.
 #[derive(Clone, Debug)]
@@ -52,6 +56,7 @@ pub struct Config {
     pub broker_configured: bool,
     pub started_at: Timestamp,
     pub destinations: Vec<DestinationConfig>,
+    pub keeping: KeepingConfig,
 }
 
 /// What every handler may reach.
@@ -83,11 +88,17 @@ impl Desk {
         let rescorer = Rescorer::new(store.clone(), compute.clone());
         Self { config, store, room, compute, identity, clock, stop, sessions, stacks, rescorer }
     }
+
+    /// Every destination, and whether its confirmation is awaited.
+    fn destinations_asked(&self) -> Vec<(String, bool)> {
+        self.config.destinations.iter().map(|known| (known.name.clone(), known.archive)).collect()
+    }
 }
 
 /// Serves until told to stop, then lets requests in hand finish.
 pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
     let mut stop = desk.stop.clone();
+    tokio::spawn(dicomweb::prepare::run(desk.store.clone(), stop.clone()));
     let router = router(Arc::new(desk));
     axum::serve(listener, router).with_graceful_shutdown(async move { stop.stopped().await }).await
 }
@@ -114,10 +125,15 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         reviews::report,
         lesions::assign,
         lesions::rescored,
+        identity::conflicts,
         identity::identity,
         identity::decide,
-        keeping::ledger,
+        box_ledger::whole_ledger,
+        ledger::ledger,
         keeping::hold,
+        keeping::keeping,
+        quarantine::quarantine,
+        quarantine::download,
         destinations::destinations,
         destinations::retry,
         events::events,
@@ -153,8 +169,13 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
-        .route("/api/studies/{study}/ledger", get(keeping::ledger))
+        .route("/api/studies/{study}/ledger", get(ledger::ledger))
         .route("/api/studies/{study}/hold", post(keeping::hold))
+        .route("/api/ledger", get(box_ledger::whole_ledger))
+        .route("/api/identity", get(identity::conflicts))
+        .route("/api/keeping", get(keeping::keeping))
+        .route("/api/quarantine", get(quarantine::quarantine))
+        .route("/api/quarantine/{sha256}", get(quarantine::download))
         .route("/api/destinations", get(destinations::destinations))
         .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))

@@ -44,7 +44,7 @@ pub(super) async fn review(
 ) -> Result<Json<Finding>, ApiError> {
     let Json(request) = request?;
     let study = study_uid(&study)?;
-    let reader = reader_name(&request.reader)?;
+    let reader = person("reader", &request.reader)?;
     let (store, at) = (desk.store.clone(), desk.clock.wall());
     let reviewed =
         blocking(move || store.review_finding(&study, &finding, request.verdict, &reader, at)).await?;
@@ -110,15 +110,20 @@ fn newest_report(store: &Store, study: &StudyUid, finding: &str) -> Result<Optio
 }
 
 /// A name as a report can carry it: one line, none of DICOM's separators.
-pub(super) fn reader_name(text: &str) -> Result<String, ApiError> {
+pub(super) fn person(field: &str, text: &str) -> Result<String, ApiError> {
     let name = text.trim();
     let sound = (1..=READER_CHARACTERS_MAX).contains(&name.chars().count())
         && !name.chars().any(|letter| letter.is_control() || matches!(letter, '\\' | '='));
     if sound {
         return Ok(name.to_owned());
     }
-    let sentence = "reader: say who reviewed it, in 1 to 64 characters without backslash or equals sign";
+    let sentence = format!("{field}: say who, in 1 to 64 characters without backslash or equals sign");
     Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, sentence))
+}
+
+/// Who decided something; until people sign in by name, the station answers for whoever says no name.
+pub(super) fn signature(field: &str, name: Option<String>) -> Result<String, ApiError> {
+    name.map_or_else(|| Ok(Who::station().user), |name| person(field, &name))
 }
 
 impl From<ReviewError> for ApiError {

@@ -45,6 +45,18 @@ pub struct BoxState {
     pub disk: DiskState,
     pub store: StoreState,
     pub broker: BrokerState,
+    pub attention: Attention,
+}
+
+/// What waits for a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Attention {
+    /// Studies that arrived under two patients.
+    pub held_identities: usize,
+    /// Destinations that the last attempt did not reach.
+    pub unreached: usize,
+    /// Objects that a destination refused too often.
+    pub isolated: usize,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -163,7 +163,7 @@ fn stack_shape(stack: &Stack) -> StackShape {
 }
 
 /// `20261123` as `2026-11-23`; anything else as it is.
-fn date(text: String) -> Option<String> {
+pub(super) fn date(text: String) -> Option<String> {
     if text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(format!("{}-{}-{}", &text[..4], &text[4..6], &text[6..]));
     }

@@ -9,6 +9,7 @@ import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/viewport.css";
 import "./styles/results.css";
+import "./styles/pages.css";
 
 effect(() => {
   // Not before signing in: the address may already name a study.

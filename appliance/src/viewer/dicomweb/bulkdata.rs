@@ -1,20 +1,21 @@
 //! Bulk data: the value of one element where metadata only has its address.
 //!
 //! `.../bulkdata/7FE00010`, or inside sequences `.../bulkdata/<sequence>/<item from 0>/<element>`. Values are
-//! streamed; those of pixel data go frame by frame.
+//! streamed, whole or one range of bytes; those of compressed pixel data go frame by frame, whole.
 
 use std::io::Write;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::accept::Accept;
 use super::frames;
 use super::instances::{broken, not_acceptable};
 use super::multipart::Multipart;
+use super::range::{self, Asked, Cut};
 use super::stream::stream;
 use super::target::{Parameters, Target, Words, parameter};
 use crate::imaging::PixelSource;
@@ -33,6 +34,8 @@ const STEPS_MAX: usize = 32;
     path = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/bulkdata/{path}",
     responses(
         (status = 200, content_type = "multipart/related", body = Vec<u8>),
+        (status = 206, content_type = "multipart/related", body = Vec<u8>, description = "the Range that was asked for"),
+        (status = 416, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
         (status = 404, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
         (status = 406, body = crate::viewer::shapes::Problem, content_type = "application/problem+json"),
     )
@@ -65,7 +68,14 @@ pub(super) async fn bulkdata(
             let numbers = (0..source.frames()).collect();
             frames::send(*source, numbers, form)
         }
-        Found::Value(elements, head, multipart) => send(elements, head, multipart),
+        Found::Value(elements, head, multipart) => {
+            let whole = head.length.unwrap_or(0).into();
+            match range::asked(&headers, whole) {
+                Asked::Impossible => Ok(range::impossible(whole)),
+                Asked::Whole => send(Value { elements, head, cut: None }, multipart),
+                Asked::Part(cut) => send(Value { elements, head, cut: Some(cut) }, multipart),
+            }
+        }
     }
 }
 
@@ -74,43 +84,72 @@ enum Found {
     Value(Elements, ElementHead, bool),
 }
 
-fn send(mut elements: Elements, head: ElementHead, multipart: bool) -> Result<Response, ApiError> {
-    if !multipart {
-        let body = stream(move |out| Ok(copy(&mut elements, &head, out)?));
-        return Ok(([(CONTENT_TYPE, OCTETS)], body).into_response());
-    }
-    let multipart = Multipart::new()?;
-    let content_type = multipart.content_type(OCTETS);
-    let body = stream(move |out| {
-        multipart.begin_part(out, OCTETS).map_err(broken)?;
-        copy(&mut elements, &head, out)?;
-        Multipart::end_part(out).map_err(broken)?;
-        multipart.close(out).map_err(broken)
-    });
-    Ok(([(CONTENT_TYPE, content_type)], body).into_response())
+/// A value of known length, standing at its first byte.
+struct Value {
+    elements: Elements,
+    head: ElementHead,
+    /// What of it is sent; all where there is none.
+    cut: Option<Cut>,
 }
 
-/// The value in little endian.
-fn copy(elements: &mut Elements, head: &ElementHead, out: &mut dyn Write) -> Result<(), Malformed> {
-    let unit = match (elements.encoding.big_endian, head.vr) {
-        (true, Some([b'O', b'W'])) => 2,
-        (true, Some([b'O', b'F' | b'L'])) => 4,
-        (true, Some([b'O', b'D' | b'V'])) => 8,
-        _ => 1,
+/// A cut value says so in its status and its Content-Range; in a multipart body the part says the latter, too.
+fn send(mut value: Value, multipart: bool) -> Result<Response, ApiError> {
+    let status = if value.cut.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let range = value.cut.map(|cut| cut.words());
+    let (content_type, body) = if multipart {
+        let multipart = Multipart::new()?;
+        let content_type = multipart.content_type(OCTETS);
+        let part =
+            range.as_ref().map_or(OCTETS.into(), |range| format!("{OCTETS}\r\nContent-Range: {range}"));
+        let body = stream(move |out| {
+            multipart.begin_part(out, &part).map_err(broken)?;
+            value.copy(out)?;
+            Multipart::end_part(out).map_err(broken)?;
+            multipart.close(out).map_err(broken)
+        });
+        (content_type, body)
+    } else {
+        (OCTETS.to_owned(), stream(move |out| Ok(value.copy(out)?)))
     };
-    let (mut left, mut buffer) = (head.length.unwrap_or(0) as usize, vec![0u8; COPY_BYTES]);
-    while left > 0 {
-        let step = left.min(COPY_BYTES);
-        if elements.fill(&mut buffer[..step])? < step {
-            return Err(Malformed::EndsInside { tag: head.tag, at: head.value_at });
-        }
-        if unit > 1 {
-            buffer[..step].chunks_exact_mut(unit).for_each(<[u8]>::reverse);
-        }
-        out.write_all(&buffer[..step]).map_err(Malformed::Io)?;
-        left -= step;
+    let mut response = (status, [(CONTENT_TYPE, content_type)], body).into_response();
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if let Some(range) = range.and_then(|range| range.parse().ok()) {
+        response.headers_mut().insert(CONTENT_RANGE, range);
     }
-    Ok(())
+    Ok(response)
+}
+
+impl Value {
+    /// The value, or its part, in little endian.
+    fn copy(&mut self, out: &mut dyn Write) -> Result<(), Malformed> {
+        let unit: usize = match (self.elements.encoding.big_endian, self.head.vr) {
+            (true, Some([b'O', b'W'])) => 2,
+            (true, Some([b'O', b'F' | b'L'])) => 4,
+            (true, Some([b'O', b'D' | b'V'])) => 8,
+            _ => 1,
+        };
+        let whole = u64::from(self.head.length.unwrap_or(0));
+        let (first, end) = self.cut.map_or((0, whole), |cut| (cut.first, cut.first + cut.count));
+        // Values are swapped as a whole: a part that begins inside one is cut afterwards.
+        let mut at = first - first % unit as u64;
+        self.elements.skip(at)?;
+        let mut buffer = vec![0u8; COPY_BYTES];
+        while at < end {
+            let left = (end - at).next_multiple_of(unit as u64).min(whole - at);
+            let step = usize::try_from(left).unwrap_or(COPY_BYTES).min(COPY_BYTES);
+            if self.elements.fill(&mut buffer[..step])? < step {
+                return Err(Malformed::EndsInside { tag: self.head.tag, at: self.head.value_at });
+            }
+            if unit > 1 {
+                buffer[..step].chunks_exact_mut(unit).for_each(<[u8]>::reverse);
+            }
+            let skip = usize::try_from(first.saturating_sub(at)).unwrap_or(0);
+            let keep = usize::try_from(end - at).unwrap_or(step).min(step);
+            out.write_all(&buffer[skip..keep]).map_err(Malformed::Io)?;
+            at += step as u64;
+        }
+        Ok(())
+    }
 }
 
 /// `tag`, or `tag/item/tag` and so on.

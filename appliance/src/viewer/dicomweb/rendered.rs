@@ -24,13 +24,21 @@ use crate::viewer::error::{ApiError, blocking};
 const OFFERED: [&str; 3] = ["image/jpeg", "image/png", "image/gif"];
 /// A wall of four 8K screens shows no more.
 const VIEWPORT_MAX: u32 = 8192;
-const THUMBNAIL_SIDE: u32 = 200;
+const THUMBNAIL: Viewport = Viewport { columns: 200, rows: 200, source: None };
 const QUALITY: u8 = 90;
+
+/// The window a picture shall fit into, and the part of the image it shows: left, top, width, height.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Viewport {
+    columns: u32,
+    rows: u32,
+    source: Option<[f64; 4]>,
+}
 
 /// How a picture shall look.
 #[derive(Clone, Debug)]
 struct Look {
-    viewport: Option<(u32, u32)>,
+    viewport: Option<Viewport>,
     window: Option<Window>,
     quality: u8,
     media: &'static str,
@@ -41,7 +49,7 @@ struct Look {
     get,
     path = "/dicom-web/studies/{study}/series/{series}/instances/{instance}/rendered",
     params(
-        ("viewport" = Option<String>, Query, description = "width,height"),
+        ("viewport" = Option<String>, Query, description = "width,height, or width,height,left,top,width,height of the part to show"),
         ("window" = Option<String>, Query, description = "center,width,function; function is linear, linear-exact or sigmoid"),
         ("quality" = Option<u8>, Query, description = "1 to 100, JPEG only"),
     ),
@@ -86,7 +94,7 @@ pub(super) async fn thumbnail(
 ) -> Result<Response, ApiError> {
     let accept = Accept::of(&headers, parameter(&parameters, "accept"));
     let media = accept.first_of(&OFFERED).ok_or_else(not_acceptable)?;
-    let look = look(&parameters, media, Some((THUMBNAIL_SIDE, THUMBNAIL_SIDE)))?;
+    let look = look(&parameters, media, Some(THUMBNAIL))?;
     pictures(desk, words, look, false).await
 }
 
@@ -134,11 +142,7 @@ fn with_pictures(target: &Target, store: &Store) -> Result<Vec<InstanceRecord>, 
     if records.is_empty() { Err(FrameError::NoPixels.into()) } else { Ok(records) }
 }
 
-fn look(
-    parameters: &Parameters,
-    media: &'static str,
-    viewport: Option<(u32, u32)>,
-) -> Result<Look, ApiError> {
+fn look(parameters: &Parameters, media: &'static str, viewport: Option<Viewport>) -> Result<Look, ApiError> {
     let quality = parameter(parameters, "quality").map(|text| {
         let number = text.parse::<u8>().ok().filter(|quality| (1..=100).contains(quality));
         number.ok_or_else(|| bad("quality", "a number from 1 to 100"))
@@ -151,18 +155,37 @@ fn look(
     })
 }
 
-/// Width and height; a region of the image (the other four numbers) is not cut out.
-fn viewport_of(text: &str) -> Result<(u32, u32), ApiError> {
-    let why = "two numbers from 1 to 8192, width and height, separated by a comma";
-    let numbers: Option<Vec<u32>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
-    match numbers.as_deref() {
-        Some([width, height])
-            if (1..=VIEWPORT_MAX).contains(width) && (1..=VIEWPORT_MAX).contains(height) =>
-        {
-            Ok((*width, *height))
+/// `vw,vh`, or `vw,vh,sx,sy,sw,sh` (PS3.18 8.3.5.1.3): an empty number of the source is its default, a negative width
+/// or height mirrors.
+fn viewport_of(text: &str) -> Result<Viewport, ApiError> {
+    let why =
+        "width,height from 1 to 8192, and then perhaps left,top,width,height of the part to show, in pixels";
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=VIEWPORT_MAX).contains(side));
+    let source = |text: &str, default: f64| match text {
+        "" => Some(default),
+        text => text.parse::<f64>().ok().filter(|number| number.is_finite()),
+    };
+    let viewport = match parts.as_slice() {
+        [columns, rows] => side(columns).zip(side(rows)).map(|(columns, rows)| (columns, rows, None)),
+        [columns, rows, left, top, width, height] => {
+            let source =
+                [source(left, 0.0), source(top, 0.0), source(width, f64::MAX), source(height, f64::MAX)];
+            match source {
+                [Some(left), Some(top), Some(width), Some(height)]
+                    if left >= 0.0 && top >= 0.0 && width != 0.0 && height != 0.0 =>
+                {
+                    side(columns)
+                        .zip(side(rows))
+                        .map(|(columns, rows)| (columns, rows, Some([left, top, width, height])))
+                }
+                _ => None,
+            }
         }
-        _ => Err(bad("viewport", why)),
-    }
+        _ => None,
+    };
+    let (columns, rows, source) = viewport.ok_or_else(|| bad("viewport", why))?;
+    Ok(Viewport { columns, rows, source })
 }
 
 fn window_of(text: &str) -> Result<Window, ApiError> {
@@ -184,13 +207,29 @@ fn window_of(text: &str) -> Result<Window, ApiError> {
 
 impl Look {
     fn picture(&self, source: &PixelSource, number: u32) -> Result<Vec<u8>, ApiError> {
-        let rendered = render(&source.decode(number)?, self.window)?;
+        let mut rendered = render(&source.decode(number)?, self.window)?;
+        source.draw_overlays(number, &mut rendered)?;
         let rendered = match self.viewport {
-            Some((columns, rows)) => rendered.fit(columns, rows),
+            Some(viewport) => viewport.show(rendered),
             None => rendered,
         };
         encode(&rendered, self.media, self.quality)
             .map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error))
+    }
+}
+
+impl Viewport {
+    fn show(&self, picture: Rendered) -> Rendered {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates")]
+        let pixels = |number: f64| number.abs().round() as u32;
+        let part = match self.source {
+            Some([left, top, width, height]) => {
+                let (width, height) = ((pixels(width), width < 0.0), (pixels(height), height < 0.0));
+                picture.region(pixels(left), pixels(top), width, height)
+            }
+            None => picture,
+        };
+        part.fit(self.columns, self.rows)
     }
 }
 
@@ -233,13 +272,16 @@ mod tests {
 
     #[test]
     fn a_field_that_is_wrong_is_named() {
-        for text in ["", "10", "0,10", "10,99999", "a,b", "1,2,3"] {
+        for text in ["", "10", "0,10", "10,99999", "a,b", "1,2,3", "9,9,0,0,0,5", "9,9,-1,0,5,5", "9,9,,,x,"]
+        {
             assert!(viewport_of(text).unwrap_err().sentence.starts_with("viewport"), "{text}");
         }
         for text in ["40", "40,0", "nan,1", "40,400,cubic"] {
             assert!(window_of(text).unwrap_err().sentence.starts_with("window"), "{text}");
         }
-        assert_eq!(viewport_of("64,32").unwrap(), (64, 32));
+        assert_eq!(viewport_of("64,32").unwrap(), Viewport { columns: 64, rows: 32, source: None });
+        let part = viewport_of("64,32,10,20,-30,").unwrap();
+        assert_eq!(part.source, Some([10.0, 20.0, -30.0, f64::MAX]));
         assert_eq!(window_of("40,400,SIGMOID").unwrap().function, WindowFunction::Sigmoid);
     }
 

@@ -1,63 +1,24 @@
 //! QIDO-RS (PS3.18 10.6): studies, series and instances that match.
 //!
-//! Keys come as tags or keywords; a key that is not known here is ignored, as the standard asks for, and a value that
-//! makes no sense is refused with its name. Nothing found is 200 with an empty list.
+//! Nothing found is 200 with an empty list. What was asked is read in `search_request`.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::extract::{Path, Query as QueryString, State};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, HOST, WARNING};
+use axum::http::header::{CONTENT_TYPE, WARNING};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
-use super::accept::Accept;
 use super::attributes::{self, Object};
-use super::instances::not_acceptable;
+use super::levels;
 use super::metadata::{MEDIA, documents};
-use super::target::{Parameters, Words, bad, parameter};
+use super::search_request::Request;
+use super::target::{Parameters, Words};
 use crate::store::records::InstanceRecord;
-use crate::store::{Key, Matcher, Page, Query, RESULTS_MAX, SeriesHit, Store};
+use crate::store::{Page, RESULTS_MAX, SeriesHit, Store, StoreError, StudyEntry};
 use crate::uid::{SeriesUid, StudyUid};
 use crate::viewer::Desk;
 use crate::viewer::error::{ApiError, blocking};
-
-/// Tag, keyword, key.
-const KEYS: [(&str, &str, Key); 22] = [
-    ("0020000D", "StudyInstanceUID", Key::StudyUid),
-    ("00080020", "StudyDate", Key::StudyDate),
-    ("00080030", "StudyTime", Key::StudyTime),
-    ("00080050", "AccessionNumber", Key::AccessionNumber),
-    ("00100010", "PatientName", Key::PatientName),
-    ("00100020", "PatientID", Key::PatientId),
-    ("00100030", "PatientBirthDate", Key::PatientBirthDate),
-    ("00100040", "PatientSex", Key::PatientSex),
-    ("00081030", "StudyDescription", Key::StudyDescription),
-    ("00200010", "StudyID", Key::StudyId),
-    ("00080090", "ReferringPhysicianName", Key::ReferringPhysician),
-    ("00080061", "ModalitiesInStudy", Key::ModalitiesInStudy),
-    ("0020000E", "SeriesInstanceUID", Key::SeriesUid),
-    ("00080060", "Modality", Key::Modality),
-    ("00200011", "SeriesNumber", Key::SeriesNumber),
-    ("0008103E", "SeriesDescription", Key::SeriesDescription),
-    ("00080021", "SeriesDate", Key::SeriesDate),
-    ("00080031", "SeriesTime", Key::SeriesTime),
-    ("00180015", "BodyPartExamined", Key::BodyPart),
-    ("00080016", "SOPClassUID", Key::SopClassUid),
-    ("00080018", "SOPInstanceUID", Key::SopInstanceUid),
-    ("00200013", "InstanceNumber", Key::InstanceNumber),
-];
-
-/// A request as it was understood.
-#[derive(Debug)]
-pub(super) struct Request {
-    query: Query,
-    /// Tags asked for beyond the ones always there; `all` is its own flag.
-    include: BTreeSet<String>,
-    include_all: bool,
-    base: String,
-}
 
 /// Studies that match.
 #[utoipa::path(
@@ -68,7 +29,7 @@ pub(super) struct Request {
         ("limit" = Option<usize>, Query),
         ("offset" = Option<usize>, Query),
         ("fuzzymatching" = Option<bool>, Query),
-        ("includefield" = Option<String>, Query, description = "tags or keywords, as a list or repeated"),
+        ("includefield" = Option<String>, Query, description = "tags or keywords, as a list or repeated, or all"),
         ("PatientName" = Option<String>, Query, description = "any key of PS3.18 10.6.1.2, by keyword or tag"),
     ),
     responses(
@@ -82,20 +43,12 @@ pub(super) async fn studies(
     QueryString(parameters): QueryString<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let request = Request::of(&parameters, &headers)?;
-    let store = desk.store.clone();
-    let found = blocking(move || {
+    search(desk, &parameters, &headers, |store, request| {
         let page = store.search_studies(&request.query)?;
-        let mut body = Body::new();
-        for entry in &page.rows {
-            let mut object = Object::new();
-            attributes::study(entry, &request.base, &mut object);
-            body.push(object);
-        }
-        Ok::<_, ApiError>((body, page.cut))
-    });
-    let (body, cut) = found.await?;
-    Ok(body.answer(cut))
+        let body = page.rows.iter().map(|entry| request.study(store, entry)).collect::<Result<Body, _>>()?;
+        Ok((body, page.cut))
+    })
+    .await
 }
 
 /// Series that match: of all studies, or of one.
@@ -114,24 +67,13 @@ pub(super) async fn series(
     QueryString(parameters): QueryString<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let request = Request::of(&parameters, &headers)?;
     let (study, _) = scope(&words)?;
-    let store = desk.store.clone();
-    let found = blocking(move || {
+    search(desk, &parameters, &headers, move |store, request| {
         let page = store.search_series(&request.query, study.as_ref())?;
-        let mut body = Body::new();
-        for hit in &page.rows {
-            let mut object = Object::new();
-            if study.is_none() {
-                attributes::study(&hit.study, &request.base, &mut object);
-            }
-            of_series(hit, &request.base, &mut object);
-            body.push(object);
-        }
-        Ok::<_, ApiError>((body, page.cut))
-    });
-    let (body, cut) = found.await?;
-    Ok(body.answer(cut))
+        let found = page.rows.iter().map(|hit| request.series(store, hit, study.is_none()));
+        Ok((found.collect::<Result<Body, _>>()?, page.cut))
+    })
+    .await
 }
 
 /// Instances that match: of all studies, of one, or of one series.
@@ -150,15 +92,24 @@ pub(super) async fn instances(
     QueryString(parameters): QueryString<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let request = Request::of(&parameters, &headers)?;
     let (study, series) = scope(&words)?;
-    let store = desk.store.clone();
-    let found = blocking(move || {
+    search(desk, &parameters, &headers, move |store, request| {
         let page = store.search_instances(&request.query, study.as_ref(), series.as_ref())?;
-        let body = request.instances(&store, &page, study.is_none(), series.is_none())?;
-        Ok::<_, ApiError>((body, page.cut))
-    });
-    let (body, cut) = found.await?;
+        let body = request.instances(store, &page, study.is_none(), series.is_none())?;
+        Ok((body, page.cut))
+    })
+    .await
+}
+
+/// What the levels share: the request is read, the store is asked on a blocking thread, the page is sent.
+async fn search(
+    desk: Arc<Desk>,
+    parameters: &Parameters,
+    headers: &HeaderMap,
+    find: impl FnOnce(&Store, &Request) -> Result<(Body, bool), ApiError> + Send + 'static,
+) -> Result<Response, ApiError> {
+    let request = Request::of(parameters, headers)?;
+    let (body, cut) = blocking(move || find(&desk.store, &request)).await?;
     Ok(body.answer(cut))
 }
 
@@ -178,51 +129,47 @@ fn scope(words: &Words) -> Result<(Option<StudyUid>, Option<SeriesUid>), ApiErro
 }
 
 impl Request {
-    pub(super) fn of(parameters: &Parameters, headers: &HeaderMap) -> Result<Self, ApiError> {
-        let accept = Accept::of(headers, parameter(parameters, "accept"));
-        accept.first_of(&[MEDIA, "application/json"]).ok_or_else(not_acceptable)?;
-        let fuzzy =
-            parameter(parameters, "fuzzymatching").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-        let mut request = Self {
-            query: Query::default(),
-            include: BTreeSet::new(),
-            include_all: false,
-            base: base(headers),
+    fn study(&self, store: &Store, entry: &StudyEntry) -> Result<Object, ApiError> {
+        let mut object = match entry.series.iter().find(|(_, record)| !record.own).or(entry.series.first()) {
+            Some((series, _)) => self.of_level(&levels::STUDY, store, &entry.uid, series)?,
+            None => Object::new(),
         };
-        for (name, value) in parameters {
-            request.take(name, value, fuzzy)?;
-        }
-        Ok(request)
+        attributes::study(entry, &self.base, &mut object);
+        Ok(object)
     }
 
-    fn take(&mut self, name: &str, value: &str, fuzzy: bool) -> Result<(), ApiError> {
-        let number = |field: &str| value.trim().parse::<usize>().map_err(|_| bad(field, "a number from 0"));
-        match name.to_ascii_lowercase().as_str() {
-            "limit" => self.query.limit = Some(number("limit")?),
-            "offset" => self.query.offset = number("offset")?,
-            "includefield" => self.include(value),
-            _ => {
-                let known =
-                    KEYS.iter().find(|(tag, word, _)| name.eq_ignore_ascii_case(tag) || name == *word);
-                // An empty value is universal matching: everything.
-                if let Some((_, _, key)) = known.filter(|_| !value.trim().is_empty()) {
-                    self.query.keys.push((*key, matcher(*key, value.trim(), fuzzy)?));
-                }
-            }
+    fn series(&self, store: &Store, hit: &SeriesHit, with_study: bool) -> Result<Object, ApiError> {
+        let (uid, _) = hit.series();
+        let mut object = self.of_level(&levels::SERIES, store, &hit.study.uid, uid)?;
+        if with_study {
+            attributes::study(&hit.study, &self.base, &mut object);
         }
-        Ok(())
+        of_series(hit, &self.base, &mut object);
+        Ok(object)
     }
 
-    fn include(&mut self, value: &str) {
-        for field in value.split(',').map(str::trim) {
-            if field.eq_ignore_ascii_case("all") {
-                self.include_all = true;
-            } else if field.len() == 8 && field.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                self.include.insert(field.to_ascii_uppercase());
-            } else if let Some(tag) = tag_of(field) {
-                self.include.insert(tag);
-            }
+    /// What was asked for beyond the attributes always there, as the first instance of the series has it.
+    fn of_level(
+        &self,
+        level: &[&str],
+        store: &Store,
+        study: &StudyUid,
+        series: &SeriesUid,
+    ) -> Result<Object, ApiError> {
+        let wanted = |tag: &str| level.contains(&tag) && (self.include_all || self.include.contains(tag));
+        if !level.iter().any(|tag| wanted(tag)) {
+            return Ok(Object::new());
         }
+        let instances = match store.instances_in_order(study, series) {
+            // It was deleted since the catalogue was read.
+            Err(StoreError::Unknown(_)) => return Ok(Object::new()),
+            instances => instances?,
+        };
+        let first = instances[0].clone();
+        let document = documents(store, &[first])?.next().transpose().map_err(super::instances::broken)?;
+        let mut object: Object = serde_json::from_slice(&document.unwrap_or_default()).unwrap_or_default();
+        object.retain(|tag, _| wanted(tag));
+        Ok(object)
     }
 
     fn instances(
@@ -255,7 +202,7 @@ impl Request {
                 let path = super::target::instance_path(record);
                 let url = format!("{}{}", self.base, path.trim_start_matches("/dicom-web"));
                 attributes::text(&mut object, "00081190", "UR", &url);
-                body.push(object);
+                body.push(&object);
             }
         }
         Ok(body)
@@ -270,50 +217,6 @@ impl Request {
     }
 }
 
-fn matcher(key: Key, value: &str, fuzzy: bool) -> Result<Matcher, ApiError> {
-    Ok(match key {
-        Key::StudyUid | Key::SeriesUid | Key::SopInstanceUid | Key::SopClassUid => Matcher::any_of(value),
-        Key::ModalitiesInStudy | Key::Modality if !value.contains(['*', '?']) => Matcher::any_of(value),
-        Key::StudyDate | Key::StudyTime | Key::PatientBirthDate | Key::SeriesDate | Key::SeriesTime => {
-            if !value.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.' | ':' | ' ')) {
-                return Err(bad("date or time", "digits, or a range of two joined by a hyphen"));
-            }
-            Matcher::range(value)
-        }
-        Key::SeriesNumber | Key::InstanceNumber => {
-            let number =
-                value.parse().map_err(|_| bad("SeriesNumber or InstanceNumber", "a whole number"))?;
-            Matcher::Number(number)
-        }
-        Key::PatientName | Key::ReferringPhysician if fuzzy && !value.contains(['*', '?']) => {
-            Matcher::words(value)
-        }
-        Key::PatientName | Key::ReferringPhysician | Key::StudyDescription | Key::SeriesDescription => {
-            Matcher::folded_text(value)
-        }
-        _ => Matcher::text(value),
-    })
-}
-
-/// The tag of a keyword of the standard.
-fn tag_of(keyword: &str) -> Option<String> {
-    use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
-    let entry = dicom_dictionary_std::StandardDataDictionary.by_name(keyword)?;
-    let tag = entry.tag();
-    Some(format!("{:04X}{:04X}", tag.0, tag.1))
-}
-
-/// Address of the service as the client called it: viewers follow Retrieve URLs as they stand.
-pub(super) fn base(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
-    if host.is_empty() || !host.chars().all(plain) {
-        "/dicom-web".into()
-    } else {
-        format!("http://{host}/dicom-web")
-    }
-}
-
 /// A list of objects on its way into JSON.
 struct Body {
     json: Vec<u8>,
@@ -324,11 +227,11 @@ impl Body {
         Self { json: b"[".to_vec() }
     }
 
-    fn push(&mut self, object: Object) {
+    fn push(&mut self, object: &Object) {
         if self.json.len() > 1 {
             self.json.push(b',');
         }
-        self.json.extend_from_slice(Value::Object(object).to_string().as_bytes());
+        serde_json::to_writer(&mut self.json, object).expect("a tree of JSON writes to memory");
     }
 
     fn answer(mut self, cut: bool) -> Response {
@@ -347,6 +250,10 @@ impl Body {
     }
 }
 
-#[cfg(test)]
-#[path = "search_tests.rs"]
-mod tests;
+impl FromIterator<Object> for Body {
+    fn from_iter<T: IntoIterator<Item = Object>>(objects: T) -> Self {
+        let mut body = Self::new();
+        objects.into_iter().for_each(|object| body.push(&object));
+        body
+    }
+}

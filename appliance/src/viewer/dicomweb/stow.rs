@@ -17,7 +17,7 @@ use super::accept::Accept;
 use super::instances::not_acceptable;
 use super::metadata::MEDIA;
 use super::multipart_reader::{Event, MultipartReader, boundary_of};
-use super::search::base;
+use super::origin::base;
 use super::store_parts::StoreParts;
 use super::target::{Target, Words};
 use crate::clock::Clock;

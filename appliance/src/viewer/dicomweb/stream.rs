@@ -25,14 +25,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
 
 /// Sends what is written to it.
-pub(super) struct ChunkWriter {
+pub(in crate::viewer) struct ChunkWriter {
     sender: mpsc::Sender<Result<Bytes, io::Error>>,
     runtime: Handle,
     buffer: Vec<u8>,
 }
 
 /// A body made by `work` on a blocking thread.
-pub(super) fn stream<F>(work: F) -> Body
+pub(in crate::viewer) fn stream<F>(work: F) -> Body
 where
     F: FnOnce(&mut ChunkWriter) -> Result<(), ApiError> + Send + 'static,
 {

@@ -66,7 +66,7 @@ export function isAbort(thrown: unknown): thrown is DOMException {
   return thrown instanceof DOMException && thrown.name === "AbortError";
 }
 
-async function request(path: string, init: RequestInit = {}): Promise<Response> {
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
   try {
     const response = await fetch(path, { credentials: "same-origin", ...init });
     if (!response.ok) throw errorFromResponse(response.status, await response.text());
@@ -76,7 +76,7 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
   }
 }
 
-async function json<T>(path: string, init?: RequestInit): Promise<T> {
+export async function json<T>(path: string, init?: RequestInit): Promise<T> {
   const response = await request(path, init);
   try {
     return (await response.json()) as T;
@@ -86,11 +86,11 @@ async function json<T>(path: string, init?: RequestInit): Promise<T> {
   }
 }
 
-function post(body: unknown): RequestInit {
+export function post(body: unknown): RequestInit {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
-const studyPath = (uid: string): string => `/api/studies/${encodeURIComponent(uid)}`;
+export const studyPath = (uid: string): string => `/api/studies/${encodeURIComponent(uid)}`;
 
 export async function signIn(token: string): Promise<void> {
   await request("/api/session", post({ token }));

@@ -9,6 +9,8 @@ export interface EventHandlers {
   lost: () => void;
   signedOut: () => void;
   study: (study: StudySummary) => void;
+  /** Something changed that is about no one study. */
+  box: () => void;
   resync: () => void;
 }
 
@@ -47,6 +49,9 @@ export function listen(handlers: EventHandlers): () => void {
       // A malformed event still means that something changed.
       if (study === null) handlers.resync();
       else handlers.study(study);
+    });
+    current.addEventListener("box", () => {
+      handlers.box();
     });
     current.addEventListener("resync", () => {
       handlers.resync();

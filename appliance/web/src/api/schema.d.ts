@@ -62,7 +62,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Events `study` (a work-list line as it is now) and `resync` (read the list again). */
+        /**
+         * Events `study` (a work-list line as it is now), `box` (something about the box itself changed: queues, destinations,
+         *     quarantine, what is kept) and `resync` (read everything again).
+         */
         get: operations["events"];
         put?: never;
         post?: never;
@@ -81,6 +84,91 @@ export interface paths {
         };
         /** Whether the box answers at all. */
         get: operations["health"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/identity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every study that arrived under two patients. */
+        get: operations["conflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keeping": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The disk and what may leave it. */
+        get: operations["keeping"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/ledger": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every study's way through the box, in numbers. */
+        get: operations["whole_ledger"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everything in quarantine. */
+        get: operations["quarantine"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/quarantine/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The object as it came, behind the box's own header. Audited: it leaves the box. */
+        get: operations["download"];
         put?: never;
         post?: never;
         delete?: never;
@@ -159,23 +247,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/studies/{study}/findings/{finding}/lesions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Say which vessel lesions lie in, all of the request or none of it. A confirmed finding becomes preliminary again. */
-        post: operations["assign"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/studies/{study}/findings/{finding}/report.pdf": {
         parameters: {
             query?: never;
@@ -185,26 +256,6 @@ export interface paths {
         };
         /** The one-page report of a preliminary or confirmed finding; one that was taken back has none. */
         get: operations["report"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{study}/findings/{finding}/rescored": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The score of a finding's region at another threshold, for the screen only. Of requests that wait the newest wins; the
-         *     others are answered with 409.
-         */
-        get: operations["rescored"];
         put?: never;
         post?: never;
         delete?: never;
@@ -487,19 +538,21 @@ export interface components {
             /** @description `gpu: <name>` or `twin: <name>`. */
             processor: string;
         };
-        AssignRequest: {
-            assignments: components["schemas"]["Assignment"][];
-            /** @description Who says so. */
-            reader: string;
+        /** @description What waits for a person. */
+        Attention: {
+            /** @description Studies that arrived under two patients. */
+            held_identities: number;
+            /** @description Destinations that the last attempt did not reach. */
+            unreached: number;
+            /** @description Objects that a destination refused too often. */
+            isolated: number;
         };
-        /** @description Where one lesion lies; without a vessel, an earlier assignment is taken back. */
-        Assignment: {
-            /**
-             * Format: int32
-             * @description The lesion's number.
-             */
-            lesion: number;
-            vessel?: components["schemas"]["Vessel"] | null;
+        BoxLedger: {
+            studies_total: number;
+            /** @description Studies of which something is not where it should be, or that are still in work. */
+            differing_total: number;
+            /** @description Differing ones first, then the newest; the list ends at two hundred. */
+            lines: components["schemas"]["LedgerLine"][];
         };
         BoxState: {
             version: string;
@@ -513,6 +566,7 @@ export interface components {
             disk: components["schemas"]["DiskState"];
             store: components["schemas"]["StoreState"];
             broker: components["schemas"]["BrokerState"];
+            attention: components["schemas"]["Attention"];
         };
         BrokerState: {
             configured: boolean;
@@ -520,51 +574,10 @@ export interface components {
             /** @description Messages promised, not yet acknowledged. */
             waiting: number;
         };
-        /** @description CAC-DRS (Hecht 2018): A0 to A3 by the Agatston score, N0 to N4 by how many coronary arteries have calcium. */
-        CacDrs: {
-            a: string;
-            /** @description Empty until every lesion is assigned. */
-            n?: string | null;
-            provisional: boolean;
-        };
-        /** @description What a calcium finding says beside its lesions. */
-        Calcium: {
-            scoring: components["schemas"]["Scoring"];
-            mass: components["schemas"]["MassCalibration"];
-            /** @description Each place that has lesions, coronary arteries first. */
-            vessels: components["schemas"]["VesselSum"][];
-            /**
-             * Format: int32
-             * @description Listed lesions that nobody has assigned.
-             */
-            unassigned: number;
-            cac_drs?: components["schemas"]["CacDrs"] | null;
-            /** @description Whether the whole heart was scored under the conditions that categories were made for. */
-            categorised: boolean;
-            /** @description Lesions beyond those listed; nobody can assign them. */
-            unlisted: components["schemas"]["Count"];
-        };
         Category: {
             scheme: string;
             text: string;
             provisional: boolean;
-        };
-        /** @description Lesions as whole numbers. */
-        Count: {
-            /** Format: int32 */
-            lesions: number;
-            /** Format: int64 */
-            pixels: number;
-            /**
-             * Format: int64
-             * @description Each pixel as often as its slice's lesion weighs.
-             */
-            weighted_pixels: number;
-            /**
-             * Format: int64
-             * @description Hounsfield units of all pixels added up.
-             */
-            hounsfield_sum: number;
         };
         DestinationState: {
             name: string;
@@ -624,12 +637,6 @@ export interface components {
             lesions: components["schemas"]["Lesion"][];
             /** @description The list was cut; the sums count everything. */
             lesions_truncated: boolean;
-            calcium?: components["schemas"]["Calcium"] | null;
-            /**
-             * Format: int32
-             * @description How often a reader changed what it says; a document or message names the revision it states.
-             */
-            revision?: number;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -657,6 +664,21 @@ export interface components {
             /** @description Newest first, superseded ones included. */
             findings: components["schemas"]["Finding"][];
         };
+        /** @description At the pace of the last days. Absent during a box's first day. */
+        Forecast: {
+            /** Format: int64 */
+            bytes_per_day: number;
+            /**
+             * Format: int64
+             * @description Days the pace was taken from, at most seven.
+             */
+            over_days: number;
+            /**
+             * Format: int64
+             * @description Until objects are refused; absent where nothing arrived.
+             */
+            days_left?: number | null;
+        };
         Headline: {
             text: string;
             state: components["schemas"]["FindingState"];
@@ -669,6 +691,8 @@ export interface components {
             held: boolean;
             /** @description Wanted where the hold is set. */
             reason?: string;
+            /** @description Who says so; the reading station where nobody is named. */
+            by?: string | null;
         };
         HoldState: {
             reason: string;
@@ -687,13 +711,56 @@ export interface components {
         };
         /** @enum {string} */
         IdentityChoice: "accept" | "keep_held";
+        IdentityConflicts: {
+            /** @description Held ones first; decided ones stay, because a decision can be taken back. */
+            studies: components["schemas"]["StudyIdentity"][];
+        };
         IdentityDecision: {
             decision: components["schemas"]["IdentityChoice"];
+            /** @description Who decides; the reading station where nobody is named. */
+            by?: string | null;
         };
         IsolatedObject: {
             study_uid?: string | null;
             sop_instance_uid?: string | null;
             reason: string;
+        };
+        Keeping: {
+            disk: components["schemas"]["DiskState"];
+            /**
+             * Format: int64
+             * @description Bytes of all received objects.
+             */
+            used_bytes: number;
+            /**
+             * Format: int64
+             * @description Objects are refused below this much free space.
+             */
+            reserve_bytes: number;
+            /** Format: int64 */
+            quota_bytes?: number | null;
+            this_box_is_the_archive: boolean;
+            /** @description Destinations whose confirmation allows deletion. */
+            archives: string[];
+            forecast?: components["schemas"]["Forecast"] | null;
+            studies_total: number;
+            /** @description The first hundred in the order of deletion: read ones first, oldest first. */
+            studies: components["schemas"]["KeptLine"][];
+        };
+        KeptLine: {
+            study_uid: string;
+            patient_name: string;
+            patient_id: string;
+            study_date?: string | null;
+            description: string;
+            last_arrival_at: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @description A reader has judged a finding in it. */
+            was_read: boolean;
+            legal_hold?: components["schemas"]["HoldState"] | null;
+            /** @description Why it cannot be deleted; absent where it may be. */
+            stays?: string | null;
         };
         LedgerDifference: {
             series_uid: string;
@@ -703,6 +770,39 @@ export interface components {
             committed: boolean;
             analysed: boolean;
             destinations: components["schemas"]["LedgerStanding"][];
+        };
+        LedgerLine: {
+            study_uid: string;
+            patient_name: string;
+            patient_id: string;
+            study_date?: string | null;
+            description: string;
+            last_arrival_at: string;
+            /** Format: int64 */
+            received: number;
+            /**
+             * Format: int64
+             * @description Kept but not in use: another object came first under the same UID.
+             */
+            conflicts: number;
+            /**
+             * Format: int64
+             * @description Their sender asked for storage commitment and took the box's word that they are kept. Not every sender asks.
+             */
+            committed: number;
+            /** Format: int64 */
+            analysed: number;
+            /**
+             * Format: int64
+             * @description Objects the box made of its findings; destinations may get them too.
+             */
+            results: number;
+            /** @description Analysis has said everything it will say of what is here. */
+            settled: boolean;
+            /** @description Waits for a decision about whose study it is. */
+            held: boolean;
+            differs: boolean;
+            destinations: components["schemas"]["LedgerTotal"][];
         };
         LedgerStanding: {
             name: string;
@@ -733,22 +833,8 @@ export interface components {
             volume_mm3: number;
             /** Format: double */
             agatston: number;
-            /**
-             * Format: double
-             * @description Absent without a calibration.
-             */
-            mass_mg?: number | null;
             /** @description Column, row, slice. */
             center_px: number[];
-            /** @description First and last column, row and slice, both inside. */
-            bounds_px?: number[][];
-            vessel?: components["schemas"]["Vessel"] | null;
-            assigned_by?: string | null;
-            /** @description RFC 3339, UTC. */
-            assigned_at?: string | null;
-            proposed?: components["schemas"]["Vessel"] | null;
-            /** @description What else it may be, as far as its position tells. */
-            proposed_or?: components["schemas"]["Vessel"][];
             slices: components["schemas"]["LesionSlice"][];
         };
         LesionSlice: {
@@ -762,23 +848,8 @@ export interface components {
             weight: number;
             /** Format: double */
             agatston: number;
-            /**
-             * Format: int64
-             * @description Hounsfield units of its pixels added up.
-             */
-            hounsfield_sum?: number;
             /** @description Row, first column, length in pixels. */
             runs: number[][];
-        };
-        /** @description What mass stands on. */
-        MassCalibration: {
-            /**
-             * Format: double
-             * @description Milligrams of hydroxyapatite for each cubic centimetre and Hounsfield unit; without it there is no mass.
-             */
-            mg_per_cm3_hu?: number | null;
-            /** @description Where the factor comes from, or why there is none. */
-            source: string;
         };
         Measurement: {
             name: string;
@@ -808,6 +879,28 @@ export interface components {
             name: string;
             reason: string;
         };
+        Quarantine: {
+            /** @description The newest first; the list ends at two hundred. */
+            objects: components["schemas"]["QuarantinedObject"][];
+            total: number;
+        };
+        QuarantinedObject: {
+            /** @description Of its data set; names the object. */
+            sha256: string;
+            /** @description Why it does not parse. */
+            reason: string;
+            arrived_at: string;
+            /** Format: int64 */
+            bytes: number;
+            /** @description What the sender said it is; absent where even that is unknown. */
+            sop_class?: string | null;
+            /** @description The SOP class in words. */
+            sop_class_name?: string | null;
+            sop_instance_uid?: string | null;
+            transfer_syntax?: string | null;
+            source_ae_title?: string | null;
+            destinations: components["schemas"]["LedgerStanding"][];
+        };
         RegionAccepted: {
             /** @description The finding that will answer. */
             finding_id: string;
@@ -815,30 +908,6 @@ export interface components {
         RegionRequest: {
             series_uid: string;
             shape: components["schemas"]["Shape"];
-        };
-        /** @description A score that is shown and not kept. */
-        Rescored: {
-            /** Format: int32 */
-            threshold_hu: number;
-            /** @description Whether this is the threshold of the finding itself. */
-            standard: boolean;
-            /** @description How the numbers must be introduced. */
-            label: string;
-            /** Format: double */
-            agatston: number;
-            /** Format: double */
-            volume_mm3: number;
-            /**
-             * Format: double
-             * @description Absent without a calibration.
-             */
-            mass_mg?: number | null;
-            /** Format: int32 */
-            lesion_count: number;
-            /** @description Largest first. */
-            lesions: components["schemas"]["Lesion"][];
-            /** @description The list was cut; the sums count everything. */
-            lesions_truncated: boolean;
         };
         Retried: {
             /** @description Objects that get a new start. */
@@ -859,21 +928,6 @@ export interface components {
             reader: string;
             /** @enum {string} */
             kind: "region";
-        };
-        /** @description Which thresholds were used, and why these. */
-        Scoring: {
-            /** Format: double */
-            kvp?: number | null;
-            /** @description Where the weights 1, 2, 3 and 4 begin; the first is the threshold. */
-            starts_hu: number[];
-            /** Format: double */
-            pixel_area_mm2: number;
-            /** Format: double */
-            slice_increment_mm: number;
-            /** @description One sentence, with its source. */
-            method: string;
-            /** @description What must stand beside every number where it is not plain Agatston at 120 kVp. */
-            label?: string | null;
         };
         SeriesSummary: {
             uid: string;
@@ -956,6 +1010,10 @@ export interface components {
         };
         StudyIdentity: {
             study_uid: string;
+            study_date?: string | null;
+            description: string;
+            accession_number: string;
+            last_arrival_at: string;
             /** @description The study is neither analysed nor forwarded. */
             held: boolean;
             identities: components["schemas"]["Identity"][];
@@ -964,6 +1022,11 @@ export interface components {
             study_uid: string;
             /** Format: int64 */
             received: number;
+            /**
+             * Format: int64
+             * @description Objects the box made of its findings; destinations may get them too.
+             */
+            results: number;
             /**
              * Format: int64
              * @description Kept but not in use: another object came first under the same UID.
@@ -1014,27 +1077,8 @@ export interface components {
             activity: components["schemas"]["StudyActivity"];
             headline?: components["schemas"]["Headline"] | null;
         };
-        /** @description Lesions added up. */
-        Sum: {
-            /** Format: int32 */
-            lesions: number;
-            /** Format: double */
-            agatston: number;
-            /** Format: double */
-            volume_mm3: number;
-            /** Format: double */
-            mass_mg?: number | null;
-        };
         /** @enum {string} */
         Verdict: "confirmed" | "rejected";
-        /**
-         * @description Where a lesion lies.
-         * @enum {string}
-         */
-        Vessel: "lm" | "lad" | "lcx" | "rca" | "aorta" | "valve" | "other";
-        VesselSum: components["schemas"]["Sum"] & {
-            vessel: components["schemas"]["Vessel"];
-        };
         /** @description Something a reader must know before using the numbers. */
         Warning: {
             code: string;
@@ -1154,6 +1198,109 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    conflicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IdentityConflicts"];
+                };
+            };
+        };
+    };
+    keeping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Keeping"];
+                };
+            };
+        };
+    };
+    whole_ledger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoxLedger"];
+                };
+            };
+        };
+    };
+    quarantine: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quarantine"];
+                };
+            };
+        };
+    };
+    download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/dicom": number[];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1310,53 +1457,6 @@ export interface operations {
             };
         };
     };
-    assign: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AssignRequest"];
-            };
-        };
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Finding"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     report: {
         parameters: {
             query?: never;
@@ -1375,60 +1475,6 @@ export interface operations {
                 };
             };
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    rescored: {
-        parameters: {
-            query: {
-                /** @description 50 to 300 HU. */
-                threshold_hu: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Rescored"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1768,7 +1814,7 @@ export interface operations {
                 limit?: number;
                 offset?: number;
                 fuzzymatching?: boolean;
-                /** @description tags or keywords, as a list or repeated */
+                /** @description tags or keywords, as a list or repeated, or all */
                 includefield?: string;
                 /** @description any key of PS3.18 10.6.1.2, by keyword or tag */
                 PatientName?: string;
@@ -1952,6 +1998,15 @@ export interface operations {
                     "multipart/related": number[];
                 };
             };
+            /** @description the Range that was asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "multipart/related": number[];
+                };
+            };
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1961,6 +2016,14 @@ export interface operations {
                 };
             };
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            416: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2008,7 +2071,7 @@ export interface operations {
     rendered: {
         parameters: {
             query?: {
-                /** @description width,height */
+                /** @description width,height, or width,height,left,top,width,height of the part to show */
                 viewport?: string;
                 /** @description center,width,function; function is linear, linear-exact or sigmoid */
                 window?: string;

@@ -24,6 +24,23 @@ export type Vessel = Schemas["Vessel"];
 export type Calcium = Whole<Omit<Schemas["Calcium"], "vessels">> & { vessels: VesselSum[] };
 export type VesselSum = Whole<Schemas["VesselSum"]>;
 export type BoxFacts = Whole<Schemas["BoxState"]>;
+export type BoxLedger = Whole<Schemas["BoxLedger"]>;
+export type LedgerLine = Whole<Schemas["LedgerLine"]>;
+export type LedgerTotal = Whole<Schemas["LedgerTotal"]>;
+export type LedgerDifference = Whole<Schemas["LedgerDifference"]>;
+export type LedgerStanding = Whole<Schemas["LedgerStanding"]>;
+export type StudyLedger = Whole<Schemas["StudyLedger"]>;
+export type Hold = Whole<Schemas["HoldState"]>;
+export type Destinations = Whole<Schemas["Destinations"]>;
+export type Destination = Whole<Schemas["DestinationState"]>;
+export type IdentityChoice = Schemas["IdentityChoice"];
+export type IdentityConflicts = Whole<Schemas["IdentityConflicts"]>;
+export type StudyIdentity = Whole<Schemas["StudyIdentity"]>;
+export type Identity = Whole<Schemas["Identity"]>;
+export type Quarantine = Whole<Schemas["Quarantine"]>;
+export type QuarantinedObject = Whole<Schemas["QuarantinedObject"]>;
+export type Keeping = Whole<Schemas["Keeping"]>;
+export type KeptLine = Whole<Schemas["KeptLine"]>;
 
 export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium"> & {
   lesions: Lesion[];

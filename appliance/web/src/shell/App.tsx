@@ -1,4 +1,6 @@
 import { useEffect } from "preact/hooks";
+import { BoxPage } from "../pages/BoxPage";
+import { pageHash, PAGES } from "../state/page";
 import { openUid, session } from "../state/station";
 import { keysShown } from "../state/viewer";
 import { perform } from "../viewport/actions";
@@ -6,7 +8,6 @@ import { actionOf } from "../viewport/keys";
 import { KeysDialog } from "./KeysDialog";
 import { SignIn } from "./SignIn";
 import { StudyPage } from "./StudyPage";
-import { WorklistPage } from "./Worklist";
 
 /** Keys typed into a field belong to the field; Space and Enter belong to whatever control has the focus. */
 export function keyBelongsTo(target: EventTarget | null, key: string): boolean {
@@ -16,14 +17,28 @@ export function keyBelongsTo(target: EventTarget | null, key: string): boolean {
   return target.matches("button, a, summary") && (key === " " || key === "Enter");
 }
 
+/** While no study is open, a page's own key opens it. */
+function openPage(event: KeyboardEvent): boolean {
+  if (event.altKey || event.metaKey || event.ctrlKey) return false;
+  const page = PAGES.find(({ key }) => key === event.key);
+  if (page === undefined) return false;
+  event.preventDefault();
+  location.hash = pageHash(page.name);
+  return true;
+}
+
 export function App() {
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (session.value !== "in" || event.defaultPrevented || keyBelongsTo(event.target, event.key)) return;
       const action = actionOf(event);
+      // A question's own keys are the browser's: Escape cancels it.
+      const behindQuestion = document.querySelector("dialog.confirm[open]") !== null;
+      const behindKeys = keysShown.value && action !== "close";
+      if (behindQuestion || behindKeys) return;
+      if (openUid.value === null && openPage(event)) return;
       const outsideStudy = openUid.value === null && action !== "show_keys" && action !== "close";
-      const behindDialog = keysShown.value && action !== "close";
-      if (action === null || outsideStudy || behindDialog) return;
+      if (action === null || outsideStudy) return;
       event.preventDefault();
       perform(action);
     };
@@ -37,7 +52,7 @@ export function App() {
   if (session.value === "out") return <SignIn />;
   return (
     <>
-      {openUid.value === null ? <WorklistPage /> : <StudyPage />}
+      {openUid.value === null ? <BoxPage /> : <StudyPage />}
       <KeysDialog />
     </>
   );

@@ -1,4 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
+import { PAGES } from "../state/page";
+import { openUid } from "../state/station";
 import { keysShown } from "../state/viewer";
 import { BINDING_GROUPS, keyCaps } from "../viewport/keys";
 import { Icon } from "./Icon";
@@ -18,7 +20,8 @@ export function KeysDialog() {
         <button class="tool" type="button" onClick={() => { keysShown.value = false; }} aria-label="Close the list of keys"><Icon name="close" /></button>
       </header>
       <div class="keys-groups">
-        {BINDING_GROUPS.map((group) => (
+        {openUid.value === null && <PageKeys />}
+        {openUid.value !== null && BINDING_GROUPS.map((group) => (
           <section key={group.name}>
             <h3>{group.name}</h3>
             <dl>
@@ -32,10 +35,22 @@ export function KeysDialog() {
           </section>
         ))}
       </div>
-      <p class="quiet">
+      {openUid.value !== null && <p class="quiet">
         On the image: left drag does what the chosen tool says, right drag zooms, middle drag or Shift moves the picture,
         the wheel scrolls, Ctrl and wheel zooms. Two fingers zoom and move.
-      </p>
+      </p>}
     </dialog>
+  );
+}
+
+/** What works while no study is open. */
+function PageKeys() {
+  const keys = [...PAGES.map(({ key, title }) => ({ key, does: title })), { key: "?", does: "Show these keys" }, { key: "Escape", does: "Close" }];
+  return (
+    <section>
+      <h3>Pages</h3>
+      <dl>{keys.map(({ key, does }) => <div key={key}><dt>{keyCaps(key).map((cap) => <kbd key={cap}>{cap}</kbd>)}</dt><dd>{does}</dd></div>)}</dl>
+      <p class="quiet">Open a study to see the keys of its images.</p>
+    </section>
   );
 }

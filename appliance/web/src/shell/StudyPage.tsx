@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { Results } from "../results/Results";
 import { chosenSeriesUid, reloadStudy, series, study, studyProblem } from "../state/opened";
+import { ledgerHash } from "../state/page";
 import { worklist } from "../state/station";
 import * as words from "../state/words";
 import { Viewport } from "../viewport/Viewport";
@@ -44,6 +45,7 @@ export function StudyPage() {
         <StudyName />
         <SeriesChoice />
         <ConnectionNote />
+        {study.value !== null && <a class="tool ledger-link" href={ledgerHash(study.value.uid)} title="What became of each object">Ledger</a>}
         <h1 class="top-brand"><Brand /></h1>
       </header>
       {listOpen.value && <div class="side-list"><Worklist /><BoxLine /></div>}

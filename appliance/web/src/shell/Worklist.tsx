@@ -1,31 +1,13 @@
 import { computed, signal } from "@preact/signals";
 import type { StudySummary } from "../api/types";
-import { box, leave, openUid, refetch, studyHash, worklist, worklistProblem } from "../state/station";
+import { box, openUid, refetch, studyHash, worklist, worklistProblem } from "../state/station";
 import { filtered } from "../state/worklist";
 import * as words from "../state/words";
 import { StateBadge } from "../results/StateBadge";
-import { Brand } from "./Brand";
 import { Icon } from "./Icon";
 
 const typed = signal("");
 const rows = computed(() => filtered(worklist.value.studies, typed.value));
-
-/** The worklist as a page of its own, when no study is open. */
-export function WorklistPage() {
-  return (
-    <div class="worklist-page">
-      <header class="top-bar">
-        <h1><Brand /></h1>
-        <ConnectionNote />
-        <button class="tool" type="button" onClick={() => void leave()}><Icon name="leave" /> <span>Sign out</span></button>
-      </header>
-      <main class="worklist-main">
-        <Worklist wide />
-      </main>
-      <BoxLine />
-    </div>
-  );
-}
 
 export function ConnectionNote() {
   const lost = worklist.value.connection === "lost";

@@ -1,8 +1,9 @@
 // This station and its box: who is signed in, what the worklist shows, which study is open.
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { ApiError, checkSession, fetchBox, fetchStudies, signIn, signOut } from "../api/client";
 import { listen } from "../api/events";
 import type { BoxFacts, StudySummary } from "../api/types";
+import { pageFromHash, type Page } from "./page";
 import { EMPTY_WORKLIST, reduceWorklist, type WorklistInput } from "./worklist";
 
 export const session = signal<"checking" | "out" | "in">("checking");
@@ -11,6 +12,10 @@ export const worklist = signal(EMPTY_WORKLIST);
 export const worklistProblem = signal<string | null>(null);
 export const box = signal<BoxFacts | null>(null);
 export const openUid = signal<string | null>(null);
+/** The page that is open while no study is. */
+export const page = signal<Page>({ name: "studies" });
+/** Grows each time something changed that a page about the box may show. */
+export const boxChanges = signal(0);
 
 let stopListening: (() => void) | null = null;
 const studyListeners = new Set<(study: StudySummary | null) => void>();
@@ -53,7 +58,10 @@ export async function start(): Promise<void> {
 /** True when the address carried a token, which has then been tried. */
 async function followHash(): Promise<boolean> {
   const token = tokenFromHash(location.hash);
-  openUid.value = uidFromHash(location.hash);
+  batch(() => {
+    openUid.value = uidFromHash(location.hash);
+    page.value = pageFromHash(location.hash);
+  });
   if (token === null) return false;
   // The token must not stay in the address bar, the history or a screenshot.
   history.replaceState(null, "", location.pathname);
@@ -109,7 +117,10 @@ function begin(): void {
       feed({ kind: "connected" });
       void refetch();
       // The study on the screen was fetched moments ago, unless this is a return after a loss.
-      if (missedSomething) tellListeners(null);
+      if (missedSomething) {
+        tellListeners(null);
+        boxChanges.value += 1;
+      }
     },
     lost: () => {
       missedSomething = true;
@@ -122,10 +133,16 @@ function begin(): void {
     study: (study) => {
       feed({ kind: "study", study });
       tellListeners(study);
+      boxChanges.value += 1;
+    },
+    box: () => {
+      boxChanges.value += 1;
+      void readBox();
     },
     resync: () => {
       void refetch();
       tellListeners(null);
+      boxChanges.value += 1;
     },
   });
 }
@@ -143,5 +160,14 @@ export async function refetch(): Promise<void> {
   } catch (thrown) {
     feed({ kind: "fetch_failed" });
     worklistProblem.value = thrown instanceof Error ? thrown.message : "The worklist could not be read.";
+  }
+}
+
+/** What the box says of itself; where that fails, the next change asks again. */
+async function readBox(): Promise<void> {
+  try {
+    box.value = await fetchBox();
+  } catch {
+    // The page that is open says what is wrong; old facts stay on the screen meanwhile.
   }
 }

@@ -39,12 +39,23 @@ fn a_value_that_makes_no_sense_is_refused_by_name() {
     }
 }
 
+/// `UPDATE_CONFORMANCE=1 cargo test -p sidelight search_keys` rewrites the table.
 #[test]
-fn addresses_are_built_from_a_host_that_is_one() {
-    let mut headers = HeaderMap::new();
-    assert_eq!(base(&headers), "/dicom-web");
-    headers.insert(HOST, "box.local:8443".parse().unwrap());
-    assert_eq!(base(&headers), "http://box.local:8443/dicom-web");
-    headers.insert(HOST, "evil/<script>".parse().unwrap());
-    assert_eq!(base(&headers), "/dicom-web");
+fn the_conformance_statement_names_the_search_keys() {
+    use std::fmt::Write as _;
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/CONFORMANCE.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut table = "| tag | key |\n|---|---|\n".to_owned();
+    for (tag, keyword, _) in &KEYS {
+        writeln!(table, "| {tag} | {keyword} |").unwrap();
+    }
+    let (begin, end) = ("<!-- begin search keys -->\n", "<!-- end search keys -->");
+    let (before, rest) = text.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let written = format!("{before}{begin}{table}{end}{after}");
+    if std::env::var_os("UPDATE_CONFORMANCE").is_some() {
+        std::fs::write(path, &written).unwrap();
+        return;
+    }
+    assert!(text == written, "CONFORMANCE.md has other search keys: run this test with UPDATE_CONFORMANCE=1");
 }
