@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidelight_provisioning::keeping::Destination;
 use sidelight_provisioning::site::{CalledAePolicy, Site};
 use sidelight_provisioning::tls::{self, Pair, TlsError};
 
@@ -69,13 +70,28 @@ fn policy(site: &Site) -> Policy {
         .peers
         .iter()
         .map(|peer| Caller { ae_title: peer.ae_title.clone(), networks: peer.networks.clone() });
+    let mut callers: Vec<Caller> = dicom.calling_ae_titles.iter().map(anywhere).chain(known).collect();
+    // Nobody named: anyone may call.
+    if !callers.is_empty() {
+        callers
+            .extend(site.destinations.iter().filter(|destination| destination.archive).filter_map(archive));
+    }
     Policy {
         ae_title: dicom.ae_title.clone(),
         called_must_be_ours: dicom.called_ae_policy == CalledAePolicy::Own,
-        callers: dicom.calling_ae_titles.iter().map(anywhere).chain(known).collect(),
+        callers,
         pdu_length_max_bytes: dicom.pdu_length_max_bytes,
         services: Services::new(&dicom.accepted_transfer_syntaxes, &dicom.extra_sop_classes),
     }
+}
+
+/// An archive that is asked for commitment may call back, from where it is called at: elsewhere from it is a peer like any
+/// other and stands in `[[dicom.peers]]`.
+fn archive(destination: &Destination) -> Option<Caller> {
+    let ae_title = destination.ae_title.clone()?;
+    let (host, _) = destination.address.as_deref()?.rsplit_once(':')?;
+    let network = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+    Some(Caller { ae_title, networks: network.into_iter().collect() })
 }
 
 fn called(site: &Site, address: &str, ae_title: &str, secured: bool) -> Result<Peer, TlsError> {
