@@ -13,6 +13,8 @@
 mod inputs;
 mod peers;
 mod perfusion;
+mod pictures;
+mod scenes;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -43,11 +45,13 @@ struct Bench {
 type Work = fn(&mut Bench) -> Vec<Row>;
 
 /// Everything that is measured.
-const WORK: [(&str, Work); 4] = [
+const WORK: [(&str, Work); 6] = [
     ("calcium on the GPU", calcium_gpu),
     ("calcium on the twin", calcium_twin),
     ("perfusion on the GPU", perfusion::on_gpu),
     ("perfusion on the twin", perfusion::on_twin),
+    ("pictures on the GPU", pictures::on_gpu),
+    ("pictures on the twin", pictures::on_twin),
 ];
 
 fn main() {

@@ -1,12 +1,20 @@
-//! The one thread kernels run on: an inbox of one, one processor, turns in order.
+//! The one thread kernels run on: two inboxes of one, one processor, turns in order.
 //!
-//! Not a room: analysis and (later) the viewer's renderer send it work. The processor is opened and probed on this
-//! thread, after the DICOM door is open; whoever sends work earlier waits.
+//! Not a room: analysis sends it jobs, the viewer's pictures send it frames. The processor is opened and probed on
+//! this thread, after the DICOM door is open; whoever sends work earlier waits. Frames follow somebody's hand, so they
+//! overtake jobs, as `shares` has it; nothing waits for ever.
 
-use std::thread::JoinHandle;
+mod shares;
+
+use std::sync::Arc;
+use std::thread::{JoinHandle, Thread};
 
 use sidelight_kernels::{Processor, ProcessorKind, Wish};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use shares::{Kind, Shares};
 
 type Work = Box<dyn FnOnce(&mut Processor) + Send>;
 
@@ -39,22 +47,45 @@ pub struct NoProcessor(String);
 /// A sender of work; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Compute {
-    inbox: mpsc::Sender<Work>,
+    frames: mpsc::Sender<Work>,
+    jobs: mpsc::Sender<Work>,
+    // Behind the senders: dropped after them, so the thread it wakes finds them gone.
+    bell: Arc<Bell>,
     info: watch::Receiver<Option<Result<ProcessorInfo, NoProcessor>>>,
 }
 
+/// Wakes the thread, also when nobody is left to send it work.
+#[derive(Debug)]
+struct Bell(Thread);
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
 /// Starts the thread. It ends when the last `Compute` is dropped.
-pub fn start(wish: Wish) -> std::io::Result<(Compute, JoinHandle<()>)> {
-    let (inbox, outbox) = mpsc::channel(1);
+pub fn start(wish: Wish, clock: Clock) -> std::io::Result<(Compute, JoinHandle<()>)> {
+    let (frames, frames_out) = mpsc::channel(1);
+    let (jobs, jobs_out) = mpsc::channel(1);
     let (announce, info) = watch::channel(None);
-    let thread =
-        std::thread::Builder::new().name("compute".into()).spawn(move || work(wish, outbox, &announce))?;
-    Ok((Compute { inbox, info }, thread))
+    let inboxes = Inboxes { frames: frames_out, jobs: jobs_out };
+    let thread = std::thread::Builder::new()
+        .name("compute".into())
+        .spawn(move || work(wish, clock, inboxes, &announce))?;
+    let bell = Arc::new(Bell(thread.thread().clone()));
+    Ok((Compute { frames, jobs, bell, info }, thread))
+}
+
+struct Inboxes {
+    frames: mpsc::Receiver<Work>,
+    jobs: mpsc::Receiver<Work>,
 }
 
 fn work(
     wish: Wish,
-    mut outbox: mpsc::Receiver<Work>,
+    clock: Clock,
+    mut inboxes: Inboxes,
     announce: &watch::Sender<Option<Result<ProcessorInfo, NoProcessor>>>,
 ) {
     let mut processor = match Processor::open(wish) {
@@ -69,8 +100,15 @@ fn work(
     tracing::info!(name = info.name, reason = info.reason, "kernels run here");
     let mut degraded = info.degraded.clone();
     announce.send_replace(Some(Ok(info)));
-    while let Some(work) = outbox.blocking_recv() {
+    let mut shares = Shares::default();
+    while let Some((kind, work)) = inboxes.next(&shares) {
+        let begun = clock.now();
         work(&mut processor);
+        let took = clock.now().saturating_duration_since(begun);
+        match kind {
+            Kind::Frame => shares.frame_took(took, !inboxes.jobs.is_empty()),
+            Kind::Job => shares.job_took(took),
+        }
         if processor.degraded() != degraded.as_deref() {
             let info = ProcessorInfo::of(&processor);
             degraded.clone_from(&info.degraded);
@@ -80,10 +118,56 @@ fn work(
     }
 }
 
+impl Inboxes {
+    /// Waits for work; `None` when none will come any more.
+    fn next(&mut self, shares: &Shares) -> Option<(Kind, Work)> {
+        loop {
+            let order = if shares.owed() == Kind::Frame {
+                [Kind::Frame, Kind::Job]
+            } else {
+                [Kind::Job, Kind::Frame]
+            };
+            let mut gone = 0;
+            for kind in order {
+                let inbox = match kind {
+                    Kind::Frame => &mut self.frames,
+                    Kind::Job => &mut self.jobs,
+                };
+                match inbox.try_recv() {
+                    Ok(work) => return Some((kind, work)),
+                    Err(TryRecvError::Empty) => {}
+                    Err(TryRecvError::Disconnected) => gone += 1,
+                }
+            }
+            if gone == order.len() {
+                return None;
+            }
+            // Whoever sends rings the bell afterwards, and a bell rung before is not forgotten.
+            std::thread::park();
+        }
+    }
+}
+
 impl Compute {
-    /// Runs `work` on the processor after everything sent before it.
+    /// Runs a job on the processor after every job sent before it.
     pub async fn run<T: Send + 'static>(
         &self,
+        work: impl FnOnce(&mut Processor) -> T + Send + 'static,
+    ) -> Result<T, NoProcessor> {
+        self.send(&self.jobs, work).await
+    }
+
+    /// Runs a turn of what somebody is looking at: about 30 ms, and before the next job.
+    pub async fn run_frame<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Processor) -> T + Send + 'static,
+    ) -> Result<T, NoProcessor> {
+        self.send(&self.frames, work).await
+    }
+
+    async fn send<T: Send + 'static>(
+        &self,
+        inbox: &mpsc::Sender<Work>,
         work: impl FnOnce(&mut Processor) -> T + Send + 'static,
     ) -> Result<T, NoProcessor> {
         let (answer, answered) = oneshot::channel();
@@ -93,9 +177,10 @@ impl Compute {
             let _ = answer.send(span.in_scope(|| work(processor)));
         });
         let gone = || NoProcessor("a kernel panicked; the log of the compute thread says where".into());
-        if self.inbox.send(work).await.is_err() {
+        if inbox.send(work).await.is_err() {
             return Err(self.info().and_then(Result::err).unwrap_or_else(gone));
         }
+        self.bell.0.unpark();
         answered.await.map_err(|_| self.info().and_then(Result::err).unwrap_or_else(gone))
     }
 

@@ -77,7 +77,8 @@ pub async fn wire(
     let house = House { site, identity, store, room, clock, stop };
     let dicom_port = dicom.local_addr()?.port();
     house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
-    let (compute, _thread) = compute::start(wish(site.processor)).context("no thread for the kernels")?;
+    let (compute, _thread) =
+        compute::start(wish(site.processor), clock).context("no thread for the kernels")?;
     let pulse = Pulse::new("analysis", clock.now());
     house.analysis(&compute, &pulse, rooms);
     house.results(rooms);

@@ -15,6 +15,7 @@ pub mod perfusion;
 mod probe;
 mod processor;
 pub mod region;
+pub mod rendering;
 mod resident;
 mod table;
 pub mod volume;

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::engine::{self, Adapter, AdapterKind, DeviceTime, Engine, EngineError, Outcome, Program};
 use crate::resident::{Cut, Resident};
-use crate::{Dimensions, calcium, perfusion, probe, vulkan};
+use crate::{Dimensions, calcium, perfusion, probe, rendering, vulkan};
 
 /// Where the caller wants kernels to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub(crate) struct Gpu {
     pub(crate) resident: Resident,
     pub(crate) calcium: Option<calcium::gpu::Workspace>,
     pub(crate) perfusion: Option<perfusion::gpu::Kept>,
+    pub(crate) rendering: rendering::gpu::Kept,
     turn_voxels: usize,
     device_time: Option<DeviceTime>,
 }
@@ -90,11 +91,13 @@ impl Gpu {
             AdapterKind::Software => SMALL_TURN_VOXELS,
         };
         let engine = Engine::open(adapter)?;
+        let rendering = rendering::gpu::Kept::default();
         Ok(Self {
             engine,
             resident: Resident::default(),
             calcium: None,
             perfusion: None,
+            rendering,
             turn_voxels,
             device_time: None,
         })
@@ -105,6 +108,7 @@ impl Gpu {
         self.resident.evict();
         self.calcium = None;
         self.perfusion = None;
+        self.rendering = rendering::gpu::Kept::default();
     }
 
     /// States an operation's peak; what is kept for other operations goes where that stands in its way.

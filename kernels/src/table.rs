@@ -4,7 +4,7 @@ use crate::engine::Texel;
 
 /// How a kernel uses what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), allow(dead_code, reason = "no kernel samples a texture before volume rendering"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "kernels sample 3-D textures and store none so far"))]
 pub(crate) enum Access {
     Uniform,
     Read,
@@ -39,7 +39,7 @@ pub(crate) const LINE: [u32; 3] = [64, 1, 1];
 /// The workgroup of kernels that add up within it, so that fewer add to one place in memory.
 const LONG_LINE: [u32; 3] = [256, 1, 1];
 
-use Access::{Read, ReadWrite, Uniform};
+use Access::{Read, ReadWrite, Sampled3d, Sampler, Uniform};
 
 /// The kernel's own file behind one that it shares.
 macro_rules! wgsl {
@@ -163,9 +163,56 @@ pub(crate) const PERFUSION_DECONVOLVE: Kernel = Kernel {
     ],
 };
 
+/// The workgroup of kernels of which every invocation makes one pixel.
+const TILE: [u32; 3] = [8, 8, 1];
+
+pub(crate) const RENDERING: Kernel = Kernel {
+    name: "rendering",
+    wgsl: include_str!("../wgsl/rendering.wgsl"),
+    workgroup: TILE,
+    bindings: &[
+        ("frame", Uniform),
+        ("volume", Sampled3d),
+        ("linear", Sampler),
+        ("table", Read),
+        ("distances", Read),
+        ("extremes", Read),
+        ("labels", Read),
+        ("picture", ReadWrite),
+    ],
+};
+
+pub(crate) const REFORMAT: Kernel = Kernel {
+    name: "reformat",
+    wgsl: include_str!("../wgsl/reformat.wgsl"),
+    workgroup: TILE,
+    bindings: &[
+        ("slab", Uniform),
+        ("volume", Sampled3d),
+        ("linear", Sampler),
+        ("rows", Read),
+        ("values", ReadWrite),
+    ],
+};
+
+pub(crate) const BLENDING: Kernel = Kernel {
+    name: "blending",
+    wgsl: include_str!("../wgsl/blending.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("stripe", Uniform),
+        ("frame_values", Read),
+        ("levels", Read),
+        ("palettes", Read),
+        ("lower", Read),
+        ("upper", Read),
+        ("picture", ReadWrite),
+    ],
+};
+
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 9] = [
+pub(crate) const KERNELS: [&Kernel; 12] = [
     &CALCIUM_MASK,
     &CALCIUM_MERGE,
     &CALCIUM_FLATTEN,
@@ -175,6 +222,9 @@ pub(crate) const KERNELS: [&Kernel; 9] = [
     &PERFUSION_FRAMES,
     &PERFUSION_SMOOTH,
     &PERFUSION_DECONVOLVE,
+    &RENDERING,
+    &REFORMAT,
+    &BLENDING,
 ];
 
 #[cfg(test)]

@@ -25,7 +25,12 @@ const STACKS_MAX: usize = 8;
 pub(super) struct Stacks(Mutex<Vec<(SeriesUid, u64, Arc<Stack>)>>);
 
 impl Stacks {
-    fn get(&self, store: &Store, study: &StudyUid, series: &SeriesUid) -> Result<Arc<Stack>, StackError> {
+    pub(super) fn get(
+        &self,
+        store: &Store,
+        study: &StudyUid,
+        series: &SeriesUid,
+    ) -> Result<Arc<Stack>, StackError> {
         let instances = store.study(study)?.instances;
         let known = |entry: &&(SeriesUid, u64, Arc<Stack>)| entry.0 == *series && entry.1 == instances;
         if let Some((_, _, stack)) = self.lock().iter().find(known) {

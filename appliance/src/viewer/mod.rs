@@ -1,8 +1,9 @@
-//! Viewer serves studies and findings to people on the LAN: the API, the frames, the web application.
+//! Viewer serves studies and findings to people on the LAN: the API, the frames, pictures of volumes, the web
+//! application.
 //!
 //! Everything shown comes from the store; what a person does goes back to it. Every route but signing in, health and
-//! the static shell wants a token or a session. It computes nothing itself and never speaks plain HTTP outside
-//! loopback (the site file sees to that).
+//! the static shell wants a token or a session. What it has computed (pictures) goes through `Compute`. It never
+//! speaks plain HTTP outside loopback (the site file sees to that).
 
 mod access;
 mod api;
@@ -16,6 +17,7 @@ mod identity;
 mod keeping;
 mod ledger;
 mod lesions;
+mod pictures;
 mod quarantine;
 mod regions;
 mod reviews;
@@ -72,6 +74,7 @@ pub struct Desk {
     sessions: access::Sessions,
     stacks: frames::Stacks,
     rescorer: Rescorer,
+    pictures: pictures::Pictures,
 }
 
 impl Desk {
@@ -86,7 +89,8 @@ impl Desk {
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
         let rescorer = Rescorer::new(store.clone(), compute.clone());
-        Self { config, store, room, compute, identity, clock, stop, sessions, stacks, rescorer }
+        let pictures = pictures::Pictures::default();
+        Self { config, store, room, compute, identity, clock, stop, sessions, stacks, rescorer, pictures }
     }
 
     /// Every destination, and whether its confirmation is awaited.
@@ -120,6 +124,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         api::study,
         api::findings,
         frames::frame,
+        pictures::stream::pictures,
         regions::draw,
         reviews::review,
         reviews::report,
@@ -146,6 +151,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         dicomweb::bulkdata::bulkdata,
         dicomweb::rendered::rendered,
         dicomweb::rendered::thumbnail,
+        dicomweb::volumetric::volumetric,
         dicomweb::stow::store,
     )
 )]
@@ -168,6 +174,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
+        .route("/api/studies/{study}/series/{series}/pictures", get(pictures::stream::pictures))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
         .route("/api/studies/{study}/ledger", get(ledger::ledger))
         .route("/api/studies/{study}/hold", post(keeping::hold))

@@ -2,5 +2,17 @@
 //!
 //! A twin promises the same integers as its kernels, not the same steps.
 
+pub(crate) mod blending;
 pub(crate) mod calcium;
 pub(crate) mod perfusion;
+pub(crate) mod reformat;
+pub(crate) mod rendering;
+mod sampling;
+
+/// Works on a pool of threads, or on the one that every process has: where a GPU was meant and did not fit.
+fn within(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() + Send) {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
+    }
+}

@@ -10,6 +10,8 @@ use crate::calcium::gpu::{Counts, Record, TurnUniform};
 use crate::engine::Texel;
 use crate::perfusion::gpu::{Deconvolution, Line, Place, SlabUniform};
 use crate::perfusion::{Component, Tap};
+use crate::rendering::gpu::{CutUniform, Stripe};
+use crate::rendering::{Frame, VoxelRow};
 
 fn parse(kernel: &Kernel) -> Module {
     naga::front::wgsl::parse_str(kernel.wgsl)
@@ -132,7 +134,7 @@ macro_rules! layout {
 
 #[test]
 fn every_structure_has_the_same_layout_on_both_sides() {
-    let layouts: [Layout; 13] = [
+    let layouts: [Layout; 17] = [
         layout!(
             "Slab",
             SlabUniform,
@@ -192,6 +194,43 @@ fn every_structure_has_the_same_layout_on_both_sides() {
         layout!("LesionCounts", Counts, nodes, records, lesions, fragments),
         layout!("Record", Record, first, pixels, peak_over, low_sum, high_sum),
         layout!("Sums", Record, first, pixels, peak_over, low_sum, high_sum),
+        layout!(
+            "Frame",
+            Frame,
+            origin,
+            origin_right,
+            origin_down,
+            toward,
+            toward_right,
+            toward_down,
+            voxel_from_mm,
+            low,
+            high,
+            plane,
+            light,
+            halfway,
+            dimensions,
+            cells,
+            width,
+            height,
+            mode,
+            shaded,
+            jittered,
+            labelled,
+            near,
+            step_mm,
+            table_low,
+            table_per_value,
+            table_last,
+            surface_per_mm,
+            window_low,
+            window_per_value,
+            texel_scale,
+            texel_offset
+        ),
+        layout!("Cut", CutUniform, dimensions, columns, rows, samples, projection),
+        layout!("Row", VoxelRow, start, across, through),
+        layout!("Stripe", Stripe, row, quads, layers),
     ];
     let mut unseen: Vec<&str> = layouts.iter().map(|(name, ..)| *name).collect();
     for kernel in KERNELS {

@@ -30,6 +30,11 @@ fn run(processor: &mut Processor, volume: &Volume, region: &Region, protocol: &P
     score(processor, volume, region, protocol, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
+/// Something else on the same GPU, in turns of its own.
+pub(crate) fn on_gpu<T>(work: impl FnOnce(&mut Processor) -> T) -> T {
+    work(gpu().as_mut().expect("a test before this one failed while it scored"))
+}
+
 /// Scores on the GPU in turns of so many voxels.
 fn run_on_gpu(volume: &Volume, region: &Region, protocol: &Protocol, turn_voxels: usize) -> Score {
     let mut shared = gpu();

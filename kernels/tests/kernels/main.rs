@@ -4,10 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "test code")]
 #![expect(clippy::cast_possible_truncation, reason = "test volumes are small")]
 
+mod blending;
 mod calcium;
 mod exclusions;
 mod gpu;
 mod oracle;
 mod perfusion;
+mod ray_oracle;
+mod reformats;
 mod region;
+mod rendering;
+mod rendering_gpu;
 mod volumes;

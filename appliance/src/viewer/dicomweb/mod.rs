@@ -4,6 +4,7 @@
 //! search      /studies /series /instances, /studies/{s}/series, /studies/{s}/instances, .../series/{e}/instances
 //! retrieve    /studies/{s}, .../series/{e}, .../instances/{i}; each with /metadata /rendered /thumbnail
 //!             .../frames/{n,m}, .../frames/{n}/rendered, .../frames/{n}/thumbnail, .../bulkdata/{path}
+//! volumes     .../series/{e}/rendered3D, .../series/{e}/renderedMPR
 //! store       POST /studies, POST /studies/{s}
 //! ```
 //!
@@ -30,6 +31,7 @@ mod store_parts;
 pub(super) mod stow;
 pub(super) mod stream;
 mod target;
+pub(super) mod volumetric;
 
 use std::sync::Arc;
 
@@ -56,6 +58,8 @@ pub(super) fn routes() -> Router<Arc<Desk>> {
         .route(&format!("{STUDY}/instances"), get(search::instances))
         .route(SERIES, get(instances::retrieve))
         .route(&format!("{SERIES}/instances"), get(search::instances))
+        .route(&format!("{SERIES}/rendered3D"), get(volumetric::volumetric))
+        .route(&format!("{SERIES}/renderedMPR"), get(volumetric::volumetric))
         .route(INSTANCE, get(instances::retrieve))
         .route(&format!("{INSTANCE}/frames/{{frames}}"), get(frames::frames))
         .route(&format!("{INSTANCE}/bulkdata/{{*path}}"), get(bulkdata::bulkdata))

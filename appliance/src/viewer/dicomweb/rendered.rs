@@ -20,8 +20,8 @@ use crate::store::Store;
 use crate::store::records::InstanceRecord;
 use crate::viewer::Desk;
 use crate::viewer::error::{ApiError, blocking};
+use crate::viewer::pictures::encode::{OFFERED, encode};
 
-const OFFERED: [&str; 3] = ["image/jpeg", "image/png", "image/gif"];
 /// A wall of four 8K screens shows no more.
 const VIEWPORT_MAX: u32 = 8192;
 const THUMBNAIL: Viewport = Viewport { columns: 200, rows: 200, source: None };
@@ -29,10 +29,10 @@ const QUALITY: u8 = 90;
 
 /// The window a picture shall fit into, and the part of the image it shows: left, top, width, height.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Viewport {
-    columns: u32,
-    rows: u32,
-    source: Option<[f64; 4]>,
+pub(super) struct Viewport {
+    pub(super) columns: u32,
+    pub(super) rows: u32,
+    pub(super) source: Option<[f64; 4]>,
 }
 
 /// How a picture shall look.
@@ -157,7 +157,7 @@ fn look(parameters: &Parameters, media: &'static str, viewport: Option<Viewport>
 
 /// `vw,vh`, or `vw,vh,sx,sy,sw,sh` (PS3.18 8.3.5.1.3): an empty number of the source is its default, a negative width
 /// or height mirrors.
-fn viewport_of(text: &str) -> Result<Viewport, ApiError> {
+pub(super) fn viewport_of(text: &str) -> Result<Viewport, ApiError> {
     let why =
         "width,height from 1 to 8192, and then perhaps left,top,width,height of the part to show, in pixels";
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
@@ -188,7 +188,7 @@ fn viewport_of(text: &str) -> Result<Viewport, ApiError> {
     Ok(Viewport { columns, rows, source })
 }
 
-fn window_of(text: &str) -> Result<Window, ApiError> {
+pub(super) fn window_of(text: &str) -> Result<Window, ApiError> {
     let why = "center,width,function with a positive width; function is linear, linear-exact or sigmoid";
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
     let [center, width, rest @ ..] = parts.as_slice() else { return Err(bad("window", why)) };
@@ -233,39 +233,6 @@ impl Viewport {
     }
 }
 
-fn encode(picture: &Rendered, media: &str, quality: u8) -> Result<Vec<u8>, String> {
-    let side = |side: u32| u16::try_from(side).map_err(|_| "the picture is too large".to_owned());
-    let (columns, rows) = (side(picture.columns)?, side(picture.rows)?);
-    let grey = picture.channels == 1;
-    let mut out = Vec::new();
-    match media {
-        "image/png" => {
-            let mut encoder = png::Encoder::new(&mut out, picture.columns, picture.rows);
-            encoder.set_color(if grey { png::ColorType::Grayscale } else { png::ColorType::Rgb });
-            let mut writer = encoder.write_header().map_err(|error| error.to_string())?;
-            writer.write_image_data(&picture.samples).map_err(|error| error.to_string())?;
-            writer.finish().map_err(|error| error.to_string())?;
-        }
-        "image/gif" => {
-            let shades: Vec<u8> = (0..=255u8).flat_map(|shade| [shade; 3]).collect();
-            let frame = if grey {
-                gif::Frame::from_palette_pixels(columns, rows, picture.samples.as_slice(), shades, None)
-            } else {
-                gif::Frame::from_rgb_speed(columns, rows, &picture.samples, 10)
-            };
-            let mut encoder =
-                gif::Encoder::new(&mut out, columns, rows, &[]).map_err(|error| error.to_string())?;
-            encoder.write_frame(&frame).map_err(|error| error.to_string())?;
-        }
-        _ => {
-            let colours = if grey { jpeg_encoder::ColorType::Luma } else { jpeg_encoder::ColorType::Rgb };
-            let encoder = jpeg_encoder::Encoder::new(&mut out, quality);
-            encoder.encode(&picture.samples, columns, rows, colours).map_err(|error| error.to_string())?;
-        }
-    }
-    Ok(out)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,18 +250,5 @@ mod tests {
         let part = viewport_of("64,32,10,20,-30,").unwrap();
         assert_eq!(part.source, Some([10.0, 20.0, -30.0, f64::MAX]));
         assert_eq!(window_of("40,400,SIGMOID").unwrap().function, WindowFunction::Sigmoid);
-    }
-
-    #[test]
-    fn every_offered_format_is_what_it_says() {
-        let grey = Rendered { columns: 2, rows: 1, channels: 1, samples: vec![0, 255] };
-        let colour = Rendered { columns: 2, rows: 1, channels: 3, samples: vec![255, 0, 0, 0, 0, 255] };
-        let starts: [(&str, &[u8]); 3] =
-            [("image/jpeg", b"\xff\xd8\xff"), ("image/png", b"\x89PNG"), ("image/gif", b"GIF89a")];
-        for (media, start) in starts {
-            for picture in [&grey, &colour] {
-                assert!(encode(picture, media, 90).unwrap().starts_with(start), "{media}");
-            }
-        }
     }
 }

@@ -371,6 +371,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/series/{series}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens a pane on a series. */
+        get: operations["pictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dicom-web/instances": {
         parameters: {
             query?: never;
@@ -517,6 +534,23 @@ export interface paths {
         };
         /** A small picture. */
         get: operations["thumbnail"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dicom-web/studies/{study}/series/{series}/rendered3D": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A volume rendered from a viewpoint, or a slab cut out of it. */
+        get: operations["volumetric"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1752,6 +1786,40 @@ export interface operations {
             };
         };
     };
+    pictures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a WebSocket: requests in, pictures out */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     search_instances: {
         parameters: {
             query?: never;
@@ -2141,6 +2209,73 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volumetric: {
+        parameters: {
+            query?: {
+                /** @description volume_rendered, maximum_ip, minimum_ip or average_ip */
+                renderingmethod?: string;
+                /** @description a, p, l, r, h or f: where the eye is */
+                orientation?: string;
+                /** @description x,y,z in patient mm */
+                viewpointposition?: string;
+                /** @description x,y,z in patient mm */
+                viewpointlookat?: string;
+                /** @description x,y,z, a direction */
+                viewpointup?: string;
+                /** @description thickness in mm, of renderedMPR */
+                mprslab?: number;
+                /** @description width,height */
+                viewport?: string;
+                /** @description center,width,linear-exact */
+                window?: string;
+                /** @description 1 to 100, JPEG only */
+                quality?: number;
+                /** @description bone, angiography, soft_tissue, lung or mr; not of the standard */
+                preset?: string;
+                /** @description millimetres from top to bottom; not of the standard */
+                heightmm?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description also at renderedMPR, and as PNG or GIF */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
