@@ -149,7 +149,7 @@ impl Calcium {
             check_provenance(key, &entry.provenance)?;
         }
         let key = "calcium.mass_factors";
-        check_voltages(key, self.mass_factors.iter().map(|factor| factor.kvp))?;
+        check_voltages(key, &self.mass_factors.iter().map(|factor| factor.kvp).collect::<Vec<_>>())?;
         for factor in &self.mass_factors {
             if !is_plausible_mass_factor(factor.mg_per_cm3_hu) {
                 return Err((key, "mg_per_cm3_hu must be 0.2 to 2; about 0.8 is usual".into()));
@@ -171,7 +171,7 @@ impl Calcium {
         if (self.kvp_table == Some(KvpTable::Site)) == self.kvp_rows.is_empty() {
             return Err((key, "are given with kvp_table = \"site\" and only with it".into()));
         }
-        check_voltages(key, self.kvp_rows.iter().map(|row| row.kvp))?;
+        check_voltages(key, &self.kvp_rows.iter().map(|row| row.kvp).collect::<Vec<_>>())?;
         for row in &self.kvp_rows {
             if is_same(row.kvp, 120.0) {
                 return Err((key, "120 kVp has Agatston's own thresholds".into()));
@@ -194,18 +194,15 @@ fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() < KVP_TOLERANCE
 }
 
-fn check_voltages(
-    key: &'static str,
-    voltages: impl Iterator<Item = f64> + Clone,
-) -> Result<(), (&'static str, String)> {
-    if voltages.clone().count() > ROWS_MAX {
+fn check_voltages(key: &'static str, voltages: &[f64]) -> Result<(), (&'static str, String)> {
+    if voltages.len() > ROWS_MAX {
         return Err((key, format!("has more than {ROWS_MAX} rows")));
     }
-    for (place, kvp) in voltages.clone().enumerate() {
+    for (place, &kvp) in voltages.iter().enumerate() {
         if !(40.0..=160.0).contains(&kvp) {
             return Err((key, "kvp must be 40 to 160".into()));
         }
-        if voltages.clone().take(place).any(|other| is_same(other, kvp)) {
+        if voltages[..place].iter().any(|&other| is_same(other, kvp)) {
             return Err((key, format!("{kvp} kVp stands twice")));
         }
     }
