@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(codes(|at| if at == 41 { 3000 } else { 40 }, true).unwrap(), [] as [String; 0]);
         assert_eq!(codes(|at| if (40..46).contains(&at) { 3000 } else { 40 }, true).unwrap(), ["metal"]);
         let outside = |at: usize| if at % 40 >= 37 { 3000 } else { 40 };
-        assert_eq!(codes(outside, true).unwrap(), [] as [String; 0], "outside of the region");
+        assert_eq!(codes(outside, false).unwrap(), [] as [String; 0], "outside of the region");
     }
 
     #[test]
