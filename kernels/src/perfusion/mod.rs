@@ -152,7 +152,7 @@ pub enum PerfusionError {
     Processor(#[from] ProcessorError),
 }
 
-/// Voxels of a turn on the twin: a slice of 512 x 512 over 45 time points takes two threads about 0.1 s.
+/// Voxels of a turn on the twin: a slice of 512 x 512, some tenths of a second on two cores.
 const TURN_VOXELS: usize = 512 * 512;
 
 /// Fractions of the whole at which its parts begin: alignment, survey, maps.
