@@ -180,8 +180,7 @@ fn looks_at_another_threshold(browser: &mut Browser) {
 fn leaves_verified(sidelight: &Appliance, orthanc: &Orthanc, scratch: &Scratch) {
     let verified = eventually("a verified report", || {
         let objects = with_reports(sidelight, 2);
-        let found = of_kind(&objects, "SR").into_iter().find(|sr| sr["verification"] == "VERIFIED").cloned();
-        found
+        of_kind(&objects, "SR").into_iter().find(|sr| sr["verification"] == "VERIFIED").cloned()
     });
     let sop = verified["sop"].as_str().unwrap();
     let bytes = eventually("the report at the archive", || orthanc.file(sop).ok());

@@ -22,7 +22,7 @@ pub(super) fn calibration(
     width_mm: Option<f64>,
 ) -> MassCalibration {
     if let Some(factor) = plausible(ct.mass_factor_patient) {
-        return calibrated(factor, "Calcium Scoring Mass Factor Patient (0018,9351) of the images".into());
+        return calibrated(factor, "Calcium Scoring Mass Factor Patient (0018,9351) of the images");
     }
     let device = ct.mass_factor_device;
     if let (Some(factors), Some(rule), Some(width_mm)) = (device, &site.patient_size, width_mm) {
@@ -32,16 +32,16 @@ pub(super) fn calibration(
                 "Calcium Scoring Mass Factor Device (0018,9352) for a {} patient, chest {width_mm:.0} mm wide ({})",
                 SIZES[size], rule.provenance
             );
-            return calibrated(factor, source);
+            return calibrated(factor, &source);
         }
     }
     if let Some(row) = kvp.and_then(|kvp| site.mass_factor(kvp)) {
-        return calibrated(row.mg_per_cm3_hu, format!("the site's table ({})", row.provenance));
+        return calibrated(row.mg_per_cm3_hu, &format!("the site's table ({})", row.provenance));
     }
     MassCalibration { mg_per_cm3_hu: None, source: why_not(ct, site, width_mm) }
 }
 
-fn calibrated(factor: f64, source: String) -> MassCalibration {
+fn calibrated(factor: f64, source: &str) -> MassCalibration {
     MassCalibration { mg_per_cm3_hu: Some(factor), source: format!("{factor:.4} mg/(cm³ HU), {source}") }
 }
 
