@@ -247,6 +247,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/findings/{finding}/lesions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which vessel lesions lie in, all of the request or none of it. A confirmed finding becomes preliminary again. */
+        post: operations["assign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/findings/{finding}/report.pdf": {
         parameters: {
             query?: never;
@@ -256,6 +273,26 @@ export interface paths {
         };
         /** The one-page report of a preliminary or confirmed finding; one that was taken back has none. */
         get: operations["report"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/findings/{finding}/rescored": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The score of a finding's region at another threshold, for the screen only. Of requests that wait the newest wins; the
+         *     others are answered with 409.
+         */
+        get: operations["rescored"];
         put?: never;
         post?: never;
         delete?: never;
@@ -363,23 +400,6 @@ export interface paths {
          *     knows, a stack that changed since is answered with 409 instead of another slice.
          */
         get: operations["frame"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{study}/series/{series}/pictures": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Opens a pane on a series. */
-        get: operations["pictures"];
         put?: never;
         post?: never;
         delete?: never;
@@ -542,23 +562,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/dicom-web/studies/{study}/series/{series}/rendered3D": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** A volume rendered from a viewpoint, or a slab cut out of it. */
-        get: operations["volumetric"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -571,6 +574,20 @@ export interface components {
             version: string;
             /** @description `gpu: <name>` or `twin: <name>`. */
             processor: string;
+        };
+        AssignRequest: {
+            assignments: components["schemas"]["Assignment"][];
+            /** @description Who says so. */
+            reader: string;
+        };
+        /** @description Where one lesion lies; without a vessel, an earlier assignment is taken back. */
+        Assignment: {
+            /**
+             * Format: int32
+             * @description The lesion's number.
+             */
+            lesion: number;
+            vessel?: components["schemas"]["Vessel"] | null;
         };
         /** @description What waits for a person. */
         Attention: {
@@ -608,10 +625,51 @@ export interface components {
             /** @description Messages promised, not yet acknowledged. */
             waiting: number;
         };
+        /** @description CAC-DRS (Hecht 2018): A0 to A3 by the Agatston score, N0 to N4 by how many coronary arteries have calcium. */
+        CacDrs: {
+            a: string;
+            /** @description Empty until every lesion is assigned. */
+            n?: string | null;
+            provisional: boolean;
+        };
+        /** @description What a calcium finding says beside its lesions. */
+        Calcium: {
+            scoring: components["schemas"]["Scoring"];
+            mass: components["schemas"]["MassCalibration"];
+            /** @description Each place that has lesions, coronary arteries first. */
+            vessels: components["schemas"]["VesselSum"][];
+            /**
+             * Format: int32
+             * @description Listed lesions that nobody has assigned.
+             */
+            unassigned: number;
+            cac_drs?: components["schemas"]["CacDrs"] | null;
+            /** @description Whether the whole heart was scored under the conditions that categories were made for. */
+            categorised: boolean;
+            /** @description Lesions beyond those listed; nobody can assign them. */
+            unlisted: components["schemas"]["Count"];
+        };
         Category: {
             scheme: string;
             text: string;
             provisional: boolean;
+        };
+        /** @description Lesions as whole numbers. */
+        Count: {
+            /** Format: int32 */
+            lesions: number;
+            /** Format: int64 */
+            pixels: number;
+            /**
+             * Format: int64
+             * @description Each pixel as often as its slice's lesion weighs.
+             */
+            weighted_pixels: number;
+            /**
+             * Format: int64
+             * @description Hounsfield units of all pixels added up.
+             */
+            hounsfield_sum: number;
         };
         DestinationState: {
             name: string;
@@ -671,6 +729,12 @@ export interface components {
             lesions: components["schemas"]["Lesion"][];
             /** @description The list was cut; the sums count everything. */
             lesions_truncated: boolean;
+            calcium?: components["schemas"]["Calcium"] | null;
+            /**
+             * Format: int32
+             * @description How often a reader changed what it says; a document or message names the revision it states.
+             */
+            revision?: number;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -867,8 +931,22 @@ export interface components {
             volume_mm3: number;
             /** Format: double */
             agatston: number;
+            /**
+             * Format: double
+             * @description Absent without a calibration.
+             */
+            mass_mg?: number | null;
             /** @description Column, row, slice. */
             center_px: number[];
+            /** @description First and last column, row and slice, both inside. */
+            bounds_px?: number[][];
+            vessel?: components["schemas"]["Vessel"] | null;
+            assigned_by?: string | null;
+            /** @description RFC 3339, UTC. */
+            assigned_at?: string | null;
+            proposed?: components["schemas"]["Vessel"] | null;
+            /** @description What else it may be, as far as its position tells. */
+            proposed_or?: components["schemas"]["Vessel"][];
             slices: components["schemas"]["LesionSlice"][];
         };
         LesionSlice: {
@@ -882,8 +960,23 @@ export interface components {
             weight: number;
             /** Format: double */
             agatston: number;
+            /**
+             * Format: int64
+             * @description Hounsfield units of its pixels added up.
+             */
+            hounsfield_sum?: number;
             /** @description Row, first column, length in pixels. */
             runs: number[][];
+        };
+        /** @description What mass stands on. */
+        MassCalibration: {
+            /**
+             * Format: double
+             * @description Milligrams of hydroxyapatite for each cubic centimetre and Hounsfield unit; without it there is no mass.
+             */
+            mg_per_cm3_hu?: number | null;
+            /** @description Where the factor comes from, or why there is none. */
+            source: string;
         };
         Measurement: {
             name: string;
@@ -943,6 +1036,30 @@ export interface components {
             series_uid: string;
             shape: components["schemas"]["Shape"];
         };
+        /** @description A score that is shown and not kept. */
+        Rescored: {
+            /** Format: int32 */
+            threshold_hu: number;
+            /** @description Whether this is the threshold of the finding itself. */
+            standard: boolean;
+            /** @description How the numbers must be introduced. */
+            label: string;
+            /** Format: double */
+            agatston: number;
+            /** Format: double */
+            volume_mm3: number;
+            /**
+             * Format: double
+             * @description Absent without a calibration.
+             */
+            mass_mg?: number | null;
+            /** Format: int32 */
+            lesion_count: number;
+            /** @description Largest first. */
+            lesions: components["schemas"]["Lesion"][];
+            /** @description The list was cut; the sums count everything. */
+            lesions_truncated: boolean;
+        };
         Retried: {
             /** @description Objects that get a new start. */
             objects: number;
@@ -962,6 +1079,21 @@ export interface components {
             reader: string;
             /** @enum {string} */
             kind: "region";
+        };
+        /** @description Which thresholds were used, and why these. */
+        Scoring: {
+            /** Format: double */
+            kvp?: number | null;
+            /** @description Where the weights 1, 2, 3 and 4 begin; the first is the threshold. */
+            starts_hu: number[];
+            /** Format: double */
+            pixel_area_mm2: number;
+            /** Format: double */
+            slice_increment_mm: number;
+            /** @description One sentence, with its source. */
+            method: string;
+            /** @description What must stand beside every number where it is not plain Agatston at 120 kVp. */
+            label?: string | null;
         };
         SeriesSummary: {
             uid: string;
@@ -1111,8 +1243,27 @@ export interface components {
             activity: components["schemas"]["StudyActivity"];
             headline?: components["schemas"]["Headline"] | null;
         };
+        /** @description Lesions added up. */
+        Sum: {
+            /** Format: int32 */
+            lesions: number;
+            /** Format: double */
+            agatston: number;
+            /** Format: double */
+            volume_mm3: number;
+            /** Format: double */
+            mass_mg?: number | null;
+        };
         /** @enum {string} */
         Verdict: "confirmed" | "rejected";
+        /**
+         * @description Where a lesion lies.
+         * @enum {string}
+         */
+        Vessel: "lm" | "lad" | "lcx" | "rca" | "aorta" | "valve" | "other";
+        VesselSum: components["schemas"]["Sum"] & {
+            vessel: components["schemas"]["Vessel"];
+        };
         /** @description Something a reader must know before using the numbers. */
         Warning: {
             code: string;
@@ -1491,6 +1642,53 @@ export interface operations {
             };
         };
     };
+    assign: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AssignRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     report: {
         parameters: {
             query?: never;
@@ -1509,6 +1707,60 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rescored: {
+        parameters: {
+            query: {
+                /** @description 50 to 300 HU. */
+                threshold_hu: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rescored"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1777,40 +2029,6 @@ export interface operations {
                 };
             };
             422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    pictures: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description a WebSocket: requests in, pictures out */
-            101: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2209,73 +2427,6 @@ export interface operations {
                 };
             };
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    volumetric: {
-        parameters: {
-            query?: {
-                /** @description volume_rendered, maximum_ip, minimum_ip or average_ip */
-                renderingmethod?: string;
-                /** @description a, p, l, r, h or f: where the eye is */
-                orientation?: string;
-                /** @description x,y,z in patient mm */
-                viewpointposition?: string;
-                /** @description x,y,z in patient mm */
-                viewpointlookat?: string;
-                /** @description x,y,z, a direction */
-                viewpointup?: string;
-                /** @description thickness in mm, of renderedMPR */
-                mprslab?: number;
-                /** @description width,height */
-                viewport?: string;
-                /** @description center,width,linear-exact */
-                window?: string;
-                /** @description 1 to 100, JPEG only */
-                quality?: number;
-                /** @description bone, angiography, soft_tissue, lung or mr; not of the standard */
-                preset?: string;
-                /** @description millimetres from top to bottom; not of the standard */
-                heightmm?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description also at renderedMPR, and as PNG or GIF */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "image/jpeg": number[];
-                };
-            };
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            422: {
                 headers: {
                     [name: string]: unknown;
                 };
