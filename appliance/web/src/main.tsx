@@ -5,11 +5,13 @@ import { openStudy } from "./state/opened";
 import { openUid, session, start } from "./state/station";
 import { followChosenFinding } from "./state/threshold";
 import { followOpenedSeries, shown } from "./state/viewer";
+import { followVolume } from "./volume/state";
 import "./styles/base.css";
 import "./styles/shell.css";
 import "./styles/viewport.css";
 import "./styles/results.css";
 import "./styles/pages.css";
+import "./styles/volume.css";
 
 effect(() => {
   // Not before signing in: the address may already name a study.
@@ -17,6 +19,7 @@ effect(() => {
 });
 followOpenedSeries();
 followChosenFinding();
+followVolume();
 // Browser tests wait for this; painting itself sets it, this takes it back.
 effect(() => {
   if (shown.value === null) delete document.documentElement.dataset.ready;

@@ -5,6 +5,8 @@ import { openUid, session } from "../state/station";
 import { keysShown } from "../state/viewer";
 import { perform } from "../viewport/actions";
 import { actionOf } from "../viewport/keys";
+import { volumeActOf } from "../volume/keys";
+import { volumeHasKeys } from "../volume/state";
 import { KeysDialog } from "./KeysDialog";
 import { SignIn } from "./SignIn";
 import { StudyPage } from "./StudyPage";
@@ -31,6 +33,12 @@ export function App() {
   useEffect(() => {
     const pressed = (event: KeyboardEvent): void => {
       if (session.value !== "in" || event.defaultPrevented || keyBelongsTo(event.target, event.key)) return;
+      const act = volumeHasKeys() && openUid.value !== null ? volumeActOf(event) : null;
+      if (act !== null) {
+        event.preventDefault();
+        act();
+        return;
+      }
       const action = actionOf(event);
       // A question's own keys are the browser's: Escape cancels it.
       const behindQuestion = document.querySelector("dialog.confirm[open]") !== null;
@@ -38,7 +46,8 @@ export function App() {
       if (behindQuestion || behindKeys) return;
       if (openUid.value === null && openPage(event)) return;
       const outsideStudy = openUid.value === null && action !== "show_keys" && action !== "close";
-      if (action === null || outsideStudy) return;
+      const behindVolume = volumeHasKeys() && action !== "toggle_volume" && action !== "show_keys" && action !== "close";
+      if (action === null || outsideStudy || behindVolume) return;
       event.preventDefault();
       perform(action);
     };

@@ -3,6 +3,7 @@ import { PAGES } from "../state/page";
 import { openUid } from "../state/station";
 import { keysShown } from "../state/viewer";
 import { BINDING_GROUPS, keyCaps } from "../viewport/keys";
+import { VOLUME_BINDINGS } from "../volume/keys";
 import { Icon } from "./Icon";
 
 /** All keys on one page. A native modal dialog, so focus stays inside and returns afterwards. */
@@ -21,7 +22,7 @@ export function KeysDialog() {
       </header>
       <div class="keys-groups">
         {openUid.value === null && <PageKeys />}
-        {openUid.value !== null && BINDING_GROUPS.map((group) => (
+        {openUid.value !== null && [...BINDING_GROUPS, { name: "In the 3-D view", bindings: VOLUME_BINDINGS }].map((group) => (
           <section key={group.name}>
             <h3>{group.name}</h3>
             <dl>
@@ -37,7 +38,8 @@ export function KeysDialog() {
       </div>
       {openUid.value !== null && <p class="quiet">
         On the image: left drag does what the chosen tool says, right drag zooms, middle drag or Shift moves the picture,
-        the wheel scrolls, Ctrl and wheel zooms. Two fingers zoom and move.
+        the wheel scrolls, Ctrl and wheel zooms. Two fingers zoom and move. In the 3-D view left drag turns and the wheel
+        zooms, or goes through the planes.
       </p>}
     </dialog>
   );

@@ -6,6 +6,9 @@ import { worklist } from "../state/station";
 import * as words from "../state/words";
 import { Viewport } from "../viewport/Viewport";
 import { Toolbar } from "../viewport/Toolbar";
+import { volumeOpen } from "../volume/state";
+import { VolumeBar } from "../volume/VolumeBar";
+import { VolumePane } from "../volume/VolumePane";
 import { Brand } from "./Brand";
 import { Icon } from "./Icon";
 import { BoxLine, ConnectionNote, Worklist } from "./Worklist";
@@ -55,8 +58,7 @@ export function StudyPage() {
             {studyProblem.value} <button type="button" onClick={reloadStudy}>Try again</button>
           </p>
         )}
-        <Toolbar />
-        <Viewport />
+        {volumeOpen.value ? <><VolumeBar /><VolumePane /></> : <><Toolbar /><Viewport /></>}
       </main>
       <Results />
     </div>

@@ -68,6 +68,9 @@ export function Toolbar() {
         <Tool action="cine" icon={viewer.cinePlaying.value ? "stop" : "play"} name={viewer.cinePlaying.value ? "Stop" : "Play"} pressed={viewer.cinePlaying.value} disabled={noImage} />
         {viewer.cinePlaying.value && <CineSpeed />}
       </div>
+      <div class="group">
+        <Tool action="toggle_volume" icon="volume" name="3-D view" disabled={noImage} />
+      </div>
       <div class="group end">
         <Tool action="show_keys" icon="keys" name="Keys" />
       </div>

@@ -21,6 +21,7 @@ import { draft, regionProblem } from "../state/region";
 import { endPreview, wanted } from "../state/threshold";
 import { nextUnassigned, PLACES } from "../state/vessels";
 import * as viewer from "../state/viewer";
+import { closeVolume, openVolume, volumeOpen } from "../volume/state";
 import type { Action } from "./keys";
 
 const PAGE = 10;
@@ -87,6 +88,7 @@ const SIMPLE: Record<Simple, () => void> = {
   tool_zoom: () => { take("zoom"); },
   tool_circle: () => { take("circle"); },
   tool_polygon: () => { take("polygon"); },
+  toggle_volume: () => { if (volumeOpen.value) closeVolume(); else openVolume(); },
   show_keys: () => { viewer.keysShown.value = true; },
   close,
 };
@@ -130,6 +132,7 @@ function take(tool: viewer.Tool): void {
 /** Escape undoes one thing at a time, the innermost first. */
 function close(): void {
   if (viewer.keysShown.value) viewer.keysShown.value = false;
+  else if (volumeOpen.value) closeVolume();
   else if (draft.value !== null || regionProblem.value !== null) discardDraft();
   else if (wanted.value !== null) endPreview();
   else if (viewer.tool.value === "circle" || viewer.tool.value === "polygon") take("window");

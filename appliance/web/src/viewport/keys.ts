@@ -12,7 +12,7 @@ export type Action =
   | "flip_horizontal" | "flip_vertical" | "turn_right" | "turn_left" | "reset"
   | "next_lesion" | "previous_lesion" | "toggle_lesions"
   | "tool_window" | "tool_scroll" | "tool_pan" | "tool_zoom" | "tool_circle" | "tool_polygon"
-  | "show_keys" | "close";
+  | "toggle_volume" | "show_keys" | "close";
 
 export interface Binding {
   /** `KeyboardEvent.key`, letters in lower case, with "Shift+" or "Control+" before named keys. */
@@ -101,6 +101,7 @@ export const BINDING_GROUPS: readonly BindingGroup[] = [
       { key: "s", action: "tool_scroll", does: "Drag scrolls" },
       { key: "a", action: "tool_pan", does: "Drag moves the picture" },
       { key: "z", action: "tool_zoom", does: "Drag zooms" },
+      { key: "j", action: "toggle_volume", does: "3-D view, and back to the slices" },
       { key: "?", action: "show_keys", does: "Show these keys" },
       { key: "Escape", action: "close", does: "Close, put down the tool, drop the drawing" },
     ],
