@@ -146,6 +146,9 @@ impl Rescorer {
                     heart::surroundings(&volume).map_err(|error| RescoreError::Region(error.to_string()))?
                 }
                 Scope::Region { shape, .. } => shape.region(volume.dimensions()),
+                Scope::Chosen { .. } => {
+                    return Err(RescoreError::Region("only calcium is scored again".into()));
+                }
             };
             Ok(Resident { finding_id: finding.id, volume: Arc::new(volume), region: Arc::new(region) })
         };

@@ -134,7 +134,7 @@ fn show_patient(stage: &Stage, folder: &Path) -> anyhow::Result<bool> {
 fn wait_for_finding(stage: &Stage, api: &Api, states: &[&str]) -> anyhow::Result<Value> {
     let found = within(patience(), || {
         let study = api.studies().ok()?.first()?["uid"].as_str()?.to_owned();
-        let newest = api.findings(&study).ok()?.into_iter().next()?;
+        let newest = api.findings_of(&study, "calcium").ok()?.into_iter().next()?;
         states.contains(&newest["state"].as_str()?).then_some(newest)
     });
     found.with_context(|| format!("no finding came out of the box\n{}", stage.sidelight.evidence()))
@@ -177,7 +177,7 @@ fn show_folder(stage: &Stage, study: &Path) -> anyhow::Result<bool> {
     let mut reported = 0;
     for study in &studies {
         report::study(study);
-        for finding in api.findings(study["uid"].as_str().unwrap_or_default())? {
+        for finding in api.findings_of(study["uid"].as_str().unwrap_or_default(), "calcium")? {
             if finding["state"] != "superseded" {
                 report::finding(&finding);
             }

@@ -16,6 +16,7 @@ mod shape;
 mod skeleton;
 #[cfg(test)]
 mod tests;
+mod time_points;
 
 pub use acquisition::{Scan, Turn};
 pub use brain::{Acquisition, BrainPatient, Flow, Pattern};
@@ -23,3 +24,4 @@ pub use calcium::CalciumPatient;
 pub use lesions::{TrueLesion, TrueSlice, Truth};
 pub use others::{Defect, broken_ct, contrast_ct, ct_with_a_gap, plain_mr, tiny_ct};
 pub use series::{CtSettings, Encoding, Modality, Series, SeriesUids, write};
+pub use time_points::{TimePoint, write_enhanced, write_time_points};

@@ -11,6 +11,7 @@ use dicom_object::{FileDicomObject, FileMetaTableBuilder, InMemDicomObject};
 use sidelight_kernels::Volume;
 
 use super::random::Random;
+use super::time_points::TimePoint;
 
 /// Rescale intercept of every CT written here: stored value = HU + 1024.
 const INTERCEPT_HU: i16 = -1024;
@@ -75,6 +76,8 @@ pub struct Series {
     /// Slices that never reach the disk.
     pub missing_slices: Vec<u32>,
     pub ct: CtSettings,
+    /// Where the volume stands among several of one series.
+    pub time_point: Option<TimePoint>,
 }
 
 impl Series {
@@ -89,6 +92,7 @@ impl Series {
             contrast_agent: None,
             missing_slices: Vec::new(),
             ct: CtSettings::default(),
+            time_point: None,
         }
     }
 
@@ -102,7 +106,11 @@ impl Series {
             study: random.uid(),
             series: random.uid(),
             frame_of_reference: random.uid(),
-            instances: (0..self.volume.dimensions().slices).map(|_| random.uid()).collect(),
+            instances: {
+                let slices = self.volume.dimensions().slices;
+                let before = self.time_point.as_ref().map_or(0, |point| point.number * slices);
+                (0..before + slices).map(|_| random.uid()).skip(before as usize).collect()
+            },
         }
     }
 }
@@ -209,7 +217,11 @@ impl Writer {
         self.text(tags::SERIES_TIME, VR::TM, "091600");
         self.text(tags::SERIES_DESCRIPTION, VR::LO, &series.series_description);
         self.text(tags::PROTOCOL_NAME, VR::LO, "Synthetic");
-        self.text(tags::BODY_PART_EXAMINED, VR::CS, if modality == "CT" { "HEART" } else { "HEAD" });
+        self.text(
+            tags::BODY_PART_EXAMINED,
+            VR::CS,
+            if modality == "CT" && series.time_point.is_none() { "HEART" } else { "HEAD" },
+        );
         self.text(tags::PATIENT_POSITION, VR::CS, "HFS");
         self.text(tags::FRAME_OF_REFERENCE_UID, VR::UI, &uids.frame_of_reference);
         self.text(tags::POSITION_REFERENCE_INDICATOR, VR::LO, "");
@@ -228,10 +240,17 @@ impl Writer {
         let position = geometry.patient_mm([0.0, 0.0, f64::from(slice)]);
         let cosines = [0, 1].into_iter().flat_map(|axis| matrix.map(|line| line[axis] / [column, row][axis]));
         self.several(tags::IMAGE_TYPE, VR::CS, &["ORIGINAL", "PRIMARY", "AXIAL"].map(str::to_owned));
-        self.text(tags::INSTANCE_NUMBER, VR::IS, &(series.volume.dimensions().slices - slice).to_string());
+        let slices = series.volume.dimensions().slices;
+        let before = series.time_point.as_ref().map_or(0, |point| point.number * slices);
+        self.text(tags::INSTANCE_NUMBER, VR::IS, &(before + slices - slice).to_string());
+        if let Some(point) = &series.time_point {
+            self.text(tags::TEMPORAL_POSITION_IDENTIFIER, VR::IS, &(point.number + 1).to_string());
+            self.text(tags::NUMBER_OF_TEMPORAL_POSITIONS, VR::IS, &point.of.to_string());
+        }
         self.text(tags::ACQUISITION_NUMBER, VR::IS, "1");
         self.text(tags::ACQUISITION_DATE, VR::DA, "20250314");
-        self.text(tags::ACQUISITION_TIME, VR::TM, "091605");
+        let seconds = series.time_point.as_ref().map_or(0.0, |point| point.seconds[slice as usize]);
+        self.text(tags::ACQUISITION_TIME, VR::TM, &clock(seconds));
         self.text(tags::CONTENT_DATE, VR::DA, "20250314");
         self.text(tags::CONTENT_TIME, VR::TM, "091620");
         self.text(tags::PATIENT_ORIENTATION, VR::CS, "");
@@ -310,12 +329,19 @@ impl Writer {
     }
 }
 
+/// Time of day so many seconds after the start of the scan.
+pub(super) fn clock(seconds: f64) -> String {
+    let of_day = 9.0 * 3600.0 + 16.0 * 60.0 + 5.0 + seconds;
+    let (hours, rest) = ((of_day / 3600.0).floor(), of_day % 3600.0);
+    format!("{hours:02.0}{:02.0}{:09.6}", (rest / 60.0).floor(), rest % 60.0)
+}
+
 fn field_mm(volume: &Volume) -> f64 {
     volume.geometry().column_spacing_mm * f64::from(volume.dimensions().columns)
 }
 
 /// A Decimal String: at most 16 characters, no exponent, no negative zero.
-fn decimal(value: f64) -> String {
+pub(super) fn decimal(value: f64) -> String {
     let text = format!("{value:.6}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
     if text == "-0" { "0".to_owned() } else { text.to_owned() }

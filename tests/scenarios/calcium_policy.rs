@@ -223,6 +223,10 @@ fn another_threshold_is_shown_named_and_kept_nowhere() {
         let path = format!("/api/studies/{study}/findings/{id}/rescored?threshold_hu={refused}");
         assert_eq!(api.get(&path).unwrap().status, 422, "{refused}");
     }
-    assert_eq!(api.findings(&study).unwrap(), [finding], "a look at another threshold left something behind");
+    assert_eq!(
+        api.findings_of(&study, "calcium").unwrap(),
+        [finding],
+        "a look at another threshold left something behind"
+    );
     assert_eq!(of_kind(&with_reports(&sidelight, 1), "SR").len(), 1);
 }

@@ -66,7 +66,7 @@ fn check_vessels(finding: &Value) {
 }
 
 fn finding_now(api: &Api, study: &str, id: &Value) -> Value {
-    let findings = api.findings(study).unwrap();
+    let findings = api.findings_of(study, "calcium").unwrap();
     findings.into_iter().find(|finding| finding["id"] == *id).expect("the finding is still there")
 }
 
@@ -273,7 +273,7 @@ fn a_region_that_a_reader_drew_becomes_objects_and_can_be_confirmed() {
     });
     let id = json!(api.score_region(&study, automatic["series_uid"].as_str().unwrap(), &shape).unwrap());
     let drawn = eventually("the drawn finding", || {
-        let findings = api.findings(&study).ok()?;
+        let findings = api.findings_of(&study, "calcium").ok()?;
         findings.into_iter().find(|finding| finding["id"] == id)
     });
     assert_eq!((&drawn["state"], &drawn["category"]), (&json!("preliminary"), &Value::Null), "{drawn:#}");

@@ -37,6 +37,8 @@ mod mpps;
 mod not_applicable;
 mod orthanc;
 mod peers_can_be_trusted;
+mod perfusion;
+mod perfusion_on_the_page;
 mod results_follow;
 mod results_leave;
 mod results_on_the_page;

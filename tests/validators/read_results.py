@@ -2,8 +2,8 @@
 
 usage: read_results.py OBJECT...
 
-Nothing here knows how the box writes: score and volume come out of the SR's content tree, lesions out of the SEG's
-pixels by way of the source images each frame names.
+Nothing here knows how the box writes: numbers come out of the SR's content tree, lesions and tissue out of the SEG's
+pixels by way of the source images each frame names, maps out of the Parametric Map's floats.
 """
 
 import json
@@ -64,11 +64,42 @@ def by_site(items):
 def template(item):
     claims = item.get("ContentTemplateSequence", [])
     return claims[0].TemplateIdentifier if claims else None
+PERFUSION = Code("126010", "DCM", "Imaging Measurements")
+GROUP_VOLUME = Code("118565006", "SCT", "Volume")
+TRACKING = Code("112039", "DCM", "Tracking Identifier")
 
 
 def report(path):
     """What a structured report says."""
     document = hd.sr.srread(path)
+    said = calcium_report(document) if named(document, CALCIUM, CONTAINER) else perfusion_report(document)
+    observers = document.get("VerifyingObserverSequence", [])
+    predecessors = document.get("PredecessorDocumentsSequence", [])
+    return said | {
+        "kind": "SR",
+        "sop": document.SOPInstanceUID,
+        "completion": document.CompletionFlag,
+        "verification": document.VerificationFlag,
+        "verified_by": [str(observer.VerifyingObserverName) for observer in observers],
+        "predecessors": [
+            instance.ReferencedSOPInstanceUID
+            for study in predecessors
+            for series in study.ReferencedSeriesSequence
+            for instance in series.ReferencedSOPSequence
+        ],
+    }
+
+
+def perfusion_report(document):
+    """TID 1500: the volume of each measurement group by its tracking identifier."""
+    volumes = {}
+    for group in (group for found in named(document, PERFUSION, CONTAINER) for group in named(found, LESION, CONTAINER)):
+        (name,) = named(group, TRACKING, TEXT, recursive=False)
+        volumes[name.TextValue] = only(named(group, GROUP_VOLUME, NUM, recursive=False))
+    return {"volumes": volumes, "comments": [item.TextValue for item in named(document, COMMENT, TEXT)]}
+
+
+def calcium_report(document):
     (calcium,) = named(document, CALCIUM, CONTAINER)
     lesions = [
         {
@@ -82,20 +113,7 @@ def report(path):
     scores = by_site(named(calcium, SCORE, NUM, recursive=False))
     volumes = by_site(named(calcium, VOLUME, NUM, recursive=False))
     masses = by_site(named(calcium, MASS, NUM, recursive=False))
-    observers = document.get("VerifyingObserverSequence", [])
-    predecessors = document.get("PredecessorDocumentsSequence", [])
     return {
-        "kind": "SR",
-        "sop": document.SOPInstanceUID,
-        "completion": document.CompletionFlag,
-        "verification": document.VerificationFlag,
-        "verified_by": [str(observer.VerifyingObserverName) for observer in observers],
-        "predecessors": [
-            instance.ReferencedSOPInstanceUID
-            for study in predecessors
-            for series in study.ReferencedSeriesSequence
-            for instance in series.ReferencedSOPSequence
-        ],
         # A report that takes another one back has no numbers.
         "agatston": scores.pop(CORONARY, None),
         "volume": volumes.pop(CORONARY, None),
@@ -120,7 +138,29 @@ def segmentation(path):
         )
         by_image = {uid: runs(plane) for uid, plane in zip(sources, pixels[..., 0]) if plane.any()}
         found[int(number)] = by_image
-    return {"kind": "SEG", "sop": segments.SOPInstanceUID, "segments": found}
+    # A run is counted by its length.
+    voxels = {number: sum(run[2] for plane in planes.values() for run in plane) for number, planes in found.items()}
+    return {"kind": "SEG", "sop": segments.SOPInstanceUID, "segments": found, "voxels": voxels}
+
+
+def parametric_map(path):
+    """What a map's numbers mean, how many voxels have one, and their sum."""
+    maps = hd.imread(path)
+    (shared,) = maps.SharedFunctionalGroupsSequence
+    (mapping,) = shared.RealWorldValueMappingSequence
+    stored = maps.get_frames(apply_real_world_transform=False)
+    values = stored[stored != maps.FloatPixelPaddingValue].astype(np.float64)
+    low, high = mapping.DoubleFloatRealWorldValueFirstValueMapped, mapping.DoubleFloatRealWorldValueLastValueMapped
+    assert low <= values.min() and values.max() <= high, "a value outside the mapped range"
+    return {
+        "kind": "PM",
+        "sop": maps.SOPInstanceUID,
+        "label": maps.ContentLabel,
+        "unit": mapping.MeasurementUnitsCodeSequence[0].CodeValue,
+        "quantity": mapping.QuantityDefinitionSequence[0].ConceptCodeSequence[0].CodeValue,
+        "values": int(values.size),
+        "sum": float(values.sum()),
+    }
 
 
 def runs(plane):
@@ -146,7 +186,8 @@ def other(path):
 def read(path):
     dataset = pydicom.dcmread(path, stop_before_pixels=True)
     pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
-    said = {"SR": report, "SEG": segmentation}.get(dataset.Modality, other)(path)
+    reader = {"SR": report, "SEG": segmentation}.get(dataset.Modality, other)
+    said = (parametric_map if dataset.SOPClassUID == pydicom.uid.ParametricMapStorage else reader)(path)
     said["patient"] = str(dataset.PatientName)
     said["study"] = dataset.StudyInstanceUID
     said["path"] = path

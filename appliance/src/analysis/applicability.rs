@@ -1,14 +1,15 @@
 //! Whether an analysis applies to a series: yes with a plan, or no with a reason a person can read.
 
+use sidelight_kernels::perfusion::MIN_TIME_POINTS;
 use sidelight_provisioning::calcium::Calcium as CalciumSite;
 
 use super::scoring::{Thresholds, thresholds};
-use crate::imaging::{Meaning, Stack};
+use crate::imaging::{Meaning, NoTimePoints, Repeats, Stack, TimedStack, repeats};
 use crate::part10::{CtFacts, InstanceFacts};
 use crate::store::finding::Warning;
 
 /// A typed answer: yes with a plan, or no with the reason.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) enum Applicability<Plan> {
     Yes(Plan),
     No(String),
@@ -48,6 +49,11 @@ pub(super) fn calcium(
     }
     if facts.image_type.iter().any(|part| part == "LOCALIZER") {
         return no("this series is a localizer, not a stack of slices");
+    }
+    if let Some(Repeats { most, .. }) = repeats(stack) {
+        return no(format!(
+            "every position was taken up to {most} times: time points or phases, no single volume"
+        ));
     }
     if facts.contrast_agent {
         return no(
@@ -97,6 +103,36 @@ pub(super) fn calcium(
     Applicability::Yes(plan)
 }
 
+/// Judges a series for perfusion: CT, several time points on a time axis, square pixels.
+pub(super) fn perfusion(
+    facts: &InstanceFacts,
+    stack: &Stack,
+    timed: &Result<TimedStack, NoTimePoints>,
+) -> Applicability<TimedStack> {
+    if facts.modality != "CT" || stack.meaning != Meaning::Hounsfield {
+        let modality = if facts.modality.is_empty() { "unknown" } else { &facts.modality };
+        return no(format!("CT perfusion needs CT; the modality of this series is {modality}"));
+    }
+    let timed = match timed {
+        Ok(timed) => timed,
+        Err(NoTimePoints::Single) => return no("perfusion needs time points; every position was taken once"),
+        Err(reason) => return no(format!("perfusion needs time points: {reason}")),
+    };
+    let fewest = timed.positions.iter().map(|position| position.times_s.len()).min().unwrap_or(0);
+    if fewest < MIN_TIME_POINTS {
+        return no(format!(
+            "a position has {fewest} time points; perfusion needs at least {MIN_TIME_POINTS}"
+        ));
+    }
+    match timed.pixel_spacing_mm {
+        None => no("the images do not say how large a pixel is"),
+        Some([rows, columns]) if (rows / columns - 1.0).abs() > SQUARE_TOLERANCE => {
+            no(format!("the pixels are not square: {rows:.3} x {columns:.3} mm"))
+        }
+        Some(_) => Applicability::Yes(timed.clone()),
+    }
+}
+
 /// Thickness against increment: overlap and gaps change what a slice's calcium stands for.
 fn thickness(plan: &mut CalciumPlan, thickness_mm: Option<f64>, increment_mm: f64) {
     let Some(thickness_mm) = thickness_mm.filter(|mm| *mm > 0.0) else { return };
@@ -127,14 +163,14 @@ impl CalciumPlan {
     }
 }
 
-fn no(reason: impl Into<String>) -> Applicability<CalciumPlan> {
+fn no<Plan>(reason: impl Into<String>) -> Applicability<Plan> {
     Applicability::No(reason.into())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::imaging::{StackGeometry, Unusable};
+    use crate::imaging::{ScanMode, StackGeometry, TimeSource, TimedPosition, Unusable};
     use crate::part10::PatientStudy;
     use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -252,10 +288,50 @@ pub(super) mod tests {
             (localizer, stack(3.0, 47), "localizer"),
             (facts(), Stack { geometry: Err(gap), ..stack(3.0, 47) }, "missing"),
             (facts(), Stack { pixel_spacing_mm: None, ..stack(3.0, 47) }, "pixel"),
+            (facts(), Stack { positions_mm: Some(vec![0.0; 47]), ..stack(3.0, 47) }, "time points"),
         ] {
             let Applicability::No(reason) = calcium(&facts, &stack, &CalciumSite::default()) else {
                 panic!("{word}: let through")
             };
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
+
+    fn timed(time_points: usize, pixel_spacing_mm: [f64; 2]) -> Result<TimedStack, NoTimePoints> {
+        let stack = stack(5.0, 1);
+        let position = TimedPosition {
+            times_s: vec![0.0; time_points],
+            frames: vec![stack.frames[0].clone(); time_points],
+        };
+        Ok(TimedStack {
+            columns: 512,
+            rows: 512,
+            pixel_spacing_mm: Some(pixel_spacing_mm),
+            meaning: Meaning::Hounsfield,
+            geometry: stack.geometry.expect("the stack is even"),
+            positions: vec![position; 8],
+            clock: TimeSource::Acquired,
+            mode: ScanMode::Continuous,
+        })
+    }
+
+    #[test]
+    fn perfusion_needs_ct_with_enough_time_points_and_square_pixels() {
+        let square = [0.45, 0.45];
+        let judged = |facts: &InstanceFacts, timed| match perfusion(facts, &stack(5.0, 8), &timed) {
+            Applicability::Yes(timed) => Ok(timed.positions.len()),
+            Applicability::No(reason) => Err(reason),
+        };
+        assert_eq!(judged(&facts(), timed(45, square)), Ok(8));
+        let mr = InstanceFacts { modality: "MR".into(), ..facts() };
+        for (facts, timed, word) in [
+            (mr, timed(45, square), "MR"),
+            (facts(), timed(9, square), "9 time points"),
+            (facts(), timed(45, [0.45, 0.9]), "not square"),
+            (facts(), Err(NoTimePoints::Single), "taken once"),
+            (facts(), Err(NoTimePoints::NoTimeAxis), "when they were taken"),
+        ] {
+            let reason = judged(&facts, timed).expect_err(word);
             assert!(reason.contains(word), "{reason}");
         }
     }

@@ -1,9 +1,9 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
-use super::{Analysis, AnalysisError, blocking, calcium};
+use super::{Analysis, AnalysisError, blocking, calcium, perfusion};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
-use crate::store::records::Question;
+use crate::store::records::{Asked, Question};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// A job that was started this often and never finished took the box down with it: a person must look.
@@ -43,6 +43,7 @@ impl Analysis {
             lesions_truncated: false,
             calcium: None,
             revision: 0,
+            perfusion: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -54,11 +55,20 @@ impl Analysis {
 
     /// A blank for a reader's question.
     pub(super) fn blank_for(&self, question: &Question, instances: u64) -> Finding {
-        let mut finding = self.blank(&question.study, &question.series, FindingKind::Calcium, instances);
+        let reader = question.reader.clone();
+        let (kind, label, scope) = match &question.about {
+            Asked::Region { shape } => {
+                (FindingKind::Calcium, CANDIDATE_DRAWN, Scope::Region { shape: shape.clone(), reader })
+            }
+            Asked::Perfusion { choice } => {
+                (FindingKind::Perfusion, perfusion::CHOSEN_LABEL, Scope::Chosen { choice: *choice, reader })
+            }
+        };
+        let mut finding = self.blank(&question.study, &question.series, kind, instances);
         finding.id.clone_from(&question.finding_id);
-        finding.label = CANDIDATE_DRAWN.into();
+        finding.label = label.into();
         finding.state = FindingState::Preliminary;
-        finding.scope = Scope::Region { shape: question.shape.clone(), reader: question.reader.clone() };
+        finding.scope = scope;
         finding
     }
 
@@ -92,6 +102,12 @@ struct Words {
 
 fn words(kind: FindingKind) -> Words {
     match kind {
+        FindingKind::Perfusion => Words {
+            job: "perfusion",
+            title: perfusion::TITLE,
+            label: perfusion::LABEL,
+            rule: perfusion::RULE,
+        },
         FindingKind::Calcium => Words {
             job: "calcium",
             title: calcium::TITLE,

@@ -11,6 +11,8 @@ mod completeness;
 mod draft;
 mod guards;
 mod mass;
+mod perfusion;
+mod perfusion_part;
 mod question;
 mod scoring;
 mod study;
@@ -111,6 +113,9 @@ impl Analysis {
         let store = self.store.clone();
         for question in blocking(move || store.questions()).await?? {
             self.answer(&question).await?;
+        }
+        if let Some(wanted) = self.store.live().resident().take_wanted() {
+            self.revive_wanted(&wanted).await?;
         }
         let store = self.store.clone();
         let open = blocking(move || store.open_studies()).await??;

@@ -1,21 +1,24 @@
 //! Studies moved on by one step: stale findings superseded, series computed, results made final.
 
+use sidelight_kernels::perfusion::MIN_TIME_POINTS;
+
 use super::completeness::{Procedure, Signals, Verdict, decide};
 use super::draft::does_not_apply;
 use super::{Analysis, AnalysisError, blocking};
 use crate::clock::Timestamp;
-use crate::imaging::{Stack, repeats, stack};
+use crate::imaging::{NoTimePoints, Stack, TimedStack, join, repeats, same_places, stack, time_points};
 use crate::part10::InstanceFacts;
 use crate::store::finding::{Finding, FindingKind, FindingState};
+use crate::store::perfusion::PerfusionChoice;
 use crate::store::records::{FindingCard, StudyRecord};
 use crate::store::{Progress, ProgressState, Sending, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a series has to say before anything is computed.
-struct Look {
+pub(super) struct Look {
     instances: u64,
     procedure: Option<Procedure>,
-    images: Result<Images, String>,
+    pub images: Result<Images, String>,
 }
 
 /// A series' images in order, and what the first of them says.
@@ -23,6 +26,7 @@ struct Look {
 pub(super) struct Images {
     pub facts: InstanceFacts,
     pub stack: Stack,
+    pub timed: Result<TimedStack, NoTimePoints>,
 }
 
 impl Analysis {
@@ -164,6 +168,9 @@ impl Analysis {
         finding.ready_because = because;
         match (kind, &look.images) {
             (_, Err(reason)) => does_not_apply(&mut finding, reason),
+            (FindingKind::Perfusion, Ok(images)) => {
+                self.perfusion(&mut finding, images, PerfusionChoice::default()).await?;
+            }
             (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
         }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
@@ -205,12 +212,18 @@ impl Analysis {
         Ok(blocking(record).await??)
     }
 
-    async fn look_at(&self, study: &StudyUid, series: &SeriesUid) -> Result<Look, AnalysisError> {
+    pub(super) async fn look_at(&self, study: &StudyUid, series: &SeriesUid) -> Result<Look, AnalysisError> {
         let (store, study, series) = (self.store.clone(), study.clone(), series.clone());
         let look = move || {
             let instances = store.instances(&study, &series)?;
             let images = match (stack(&store, &study, &series), instances.first()) {
-                (Ok(stack), Some(first)) => Ok(Images { facts: first.facts.clone(), stack }),
+                (Ok(stack), Some(first)) => {
+                    let timed = match time_points(&stack) {
+                        Err(NoTimePoints::Single) => joined(&store, &study, &series, &stack)?,
+                        timed => timed,
+                    };
+                    Ok(Images { facts: first.facts.clone(), stack, timed })
+                }
                 (Err(error), _) => Err(error.to_string()),
                 (_, None) => Err("the series has no images".into()),
             };
@@ -289,6 +302,37 @@ fn answer<'a>(
             && card.state != FindingState::Superseded
             && card.study_instances == instances
     })
+}
+
+/// A scanner may file each time point of a scan as a series of its own. Then the first of them answers for all.
+fn joined(
+    store: &Store,
+    study: &StudyUid,
+    series: &SeriesUid,
+    stack_of_series: &Stack,
+) -> Result<Result<TimedStack, NoTimePoints>, StoreError> {
+    let mut alike = store.series(study)?;
+    let here = stack_of_series.frames.len() as u64;
+    alike.retain(|(_, record)| !record.own && record.modality == "CT" && record.frames == here);
+    if alike.len() < MIN_TIME_POINTS {
+        return Ok(Err(NoTimePoints::Single));
+    }
+    alike.sort_by(|a, b| (a.1.number, &a.0).cmp(&(b.1.number, &b.0)));
+    let (mut uids, mut stacks) = (Vec::new(), Vec::new());
+    for (uid, _) in &alike {
+        if let Ok(one) = stack(store, study, uid)
+            && same_places(stack_of_series, &one)
+        {
+            uids.push(uid);
+            stacks.push(one);
+        }
+    }
+    if stacks.len() < MIN_TIME_POINTS {
+        return Ok(Err(NoTimePoints::Single));
+    }
+    let timed = join(&stacks);
+    let leads = uids.first().is_some_and(|uid| *uid == series);
+    Ok(if timed.is_ok() && !leads { Err(NoTimePoints::PartOfAnother) } else { timed })
 }
 
 /// What the scanner's finished procedure steps list for a study, against what is here.

@@ -9,7 +9,7 @@ use dicom_object::InMemDicomObject;
 use super::geometry::Place;
 use super::pixels::{FrameReader, Meaning, PixelError, item, read_header};
 use super::stack::StackError;
-use crate::part10::{Timing, date_time_s};
+use crate::part10::{Timing, date_time_us};
 use crate::store::Store;
 use crate::store::records::InstanceRecord;
 
@@ -73,11 +73,11 @@ fn frame_place(object: &InMemDicomObject, frame: u32) -> Option<Place> {
 /// Times of one frame (PS3.3 C.7.6.16.2.2). The object's own are those of its first frame: never another's.
 fn frame_timing(object: &InMemDicomObject, frame: u32, of_object: Timing) -> Timing {
     let content = |value| grouped(object, frame, tags::FRAME_CONTENT_SEQUENCE, value);
-    let moment = |value| date_time_s(&content(value)?.to_str().ok()?);
+    let moment = |value| date_time_us(&content(value)?.to_str().ok()?);
     let acquired = moment(tags::FRAME_ACQUISITION_DATE_TIME);
     Timing {
-        acquired_s: acquired.or_else(|| moment(tags::FRAME_REFERENCE_DATE_TIME)),
-        content_s: None,
+        acquired_us: acquired.or_else(|| moment(tags::FRAME_REFERENCE_DATE_TIME)),
+        content_us: None,
         position: content(tags::TEMPORAL_POSITION_INDEX).and_then(|value| value.to_int().ok()),
         ..of_object
     }

@@ -5,6 +5,7 @@
 //! go nowhere. It never guesses: a frame without its own rescale, a stack with a gap or a tilt, is an answer that
 //! says so, in words.
 
+mod dynamic;
 mod fragments;
 mod frames;
 mod geometry;
@@ -19,6 +20,7 @@ mod time_points;
 #[cfg(test)]
 mod time_points_tests;
 
+pub use dynamic::dynamic;
 pub use frames::FrameSource;
 pub use geometry::{Place, StackGeometry, Unusable, edge_letters};
 pub use image_attributes::{Display, ImageAttributes};
@@ -27,5 +29,6 @@ pub use pixels::{FrameReader, Meaning, PixelError};
 pub use rendering::{Rendered, Window, WindowFunction, render};
 pub use stack::{Stack, StackError, stack, volume};
 pub use time_points::{
-    NoTimePoints, Repeats, ScanMode, TimeSource, TimedPosition, TimedStack, repeats, time_points,
+    NoTimePoints, Repeats, ScanMode, TimeSource, TimedPosition, TimedStack, join, repeats, same_places,
+    time_points,
 };

@@ -2,6 +2,7 @@
 
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use sha2::{Digest, Sha256};
+use sidelight_kernels::perfusion::DynamicError;
 use sidelight_kernels::{Dimensions, Geometry, Volume};
 
 use super::frames::{Decoder, FrameSource, frames_of};
@@ -44,6 +45,8 @@ pub enum StackError {
     TooLarge,
     #[error("the images do not say how large a pixel is")]
     NoSpacing,
+    #[error(transparent)]
+    Dynamic(#[from] DynamicError),
     #[error(transparent)]
     Unusable(#[from] Unusable),
     #[error(transparent)]

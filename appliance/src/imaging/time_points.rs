@@ -9,15 +9,14 @@ use super::frames::FrameSource;
 use super::geometry::{Place, StackGeometry, Unusable, judge};
 use super::pixels::Meaning;
 use super::stack::Stack;
-use crate::part10::Timing;
+use crate::part10::{DAY_US, Timing};
 
 /// Positions closer than this are one position: a table comes back to within a few hundredths of a millimetre.
 const SAME_POSITION_MM: f64 = 0.1;
 /// Moments closer than this are one moment: two reconstructions of the same rays.
-const SAME_MOMENT_S: f64 = 1e-3;
+const SAME_MOMENT_US: i64 = 1000;
 /// No perfusion scan lasts so long: a larger span is a clock that passed midnight without its date.
-const HALF_A_DAY_S: f64 = 43_200.0;
-const DAY_S: f64 = 86_400.0;
+const HALF_A_DAY_US: i64 = DAY_US / 2;
 /// Positions whose first moments differ by less than this share of the interval were taken together.
 const TOGETHER: f64 = 0.1;
 
@@ -57,13 +56,13 @@ impl TimeSource {
     /// The most trustworthy first.
     const ALL: [Self; 3] = [Self::Acquired, Self::Made, Self::Numbered];
 
-    fn read(self, timing: &Timing) -> Option<f64> {
+    fn read(self, timing: &Timing) -> Option<i64> {
         match self {
-            Self::Acquired => timing.acquired_s,
-            Self::Made => timing.content_s,
+            Self::Acquired => timing.acquired_us,
+            Self::Made => timing.content_us,
             Self::Numbered => {
-                let interval_s = timing.resolution_s.filter(|seconds| *seconds > 0.0)?;
-                Some(f64::from(timing.position?) * interval_s)
+                let interval_us = timing.resolution_us.filter(|interval| *interval > 0)?;
+                interval_us.checked_mul(timing.position?.into())
             }
         }
     }
@@ -90,6 +89,8 @@ pub enum NoTimePoints {
     SameMoment,
     #[error("images of one position differ in where they lie in their plane")]
     MixedPlaces,
+    #[error("this series is one time point of a scan that is answered for under its first series")]
+    PartOfAnother,
     #[error("{0}")]
     Unusable(#[from] Unusable),
 }
@@ -149,6 +150,31 @@ pub fn time_points(stack: &Stack) -> Result<TimedStack, NoTimePoints> {
     })
 }
 
+/// Whether two stacks show the same places: each may be a time point of one scan.
+pub fn same_places(one: &Stack, other: &Stack) -> bool {
+    let about = |stack: &Stack| (stack.columns, stack.rows, stack.pixel_spacing_mm, stack.orientation);
+    let (Some(ours), Some(theirs)) = (&one.positions_mm, &other.positions_mm) else { return false };
+    about(one) == about(other)
+        && ours.len() == theirs.len()
+        && ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() <= SAME_POSITION_MM)
+}
+
+/// Time points that a scanner filed as a series each, as one.
+pub fn join(stacks: &[Stack]) -> Result<TimedStack, NoTimePoints> {
+    let first = stacks.first().ok_or(NoTimePoints::Single)?;
+    let mut frames: Vec<(f64, &FrameSource)> = stacks.iter().flat_map(placed).collect();
+    frames.sort_by(|a, b| a.0.total_cmp(&b.0));
+    time_points(&Stack {
+        positions_mm: Some(frames.iter().map(|(position, _)| *position).collect()),
+        frames: frames.into_iter().map(|(_, frame)| frame.clone()).collect(),
+        ..first.clone()
+    })
+}
+
+fn placed(stack: &Stack) -> impl Iterator<Item = (f64, &FrameSource)> {
+    stack.positions_mm.iter().flatten().copied().zip(&stack.frames)
+}
+
 /// Frames that share a position, positions in the order of the stack. `None` where a frame has no place.
 fn by_position(stack: &Stack) -> Option<Vec<&[FrameSource]>> {
     let positions = stack.positions_mm.as_ref()?;
@@ -175,7 +201,8 @@ fn astray(frame: &FrameSource, first: &Place, pixel_mm: f64) -> bool {
     apart.sum::<f64>().sqrt() > SAME_POSITION_MM + pixel_mm / 2.0
 }
 
-type Moments = Vec<Vec<f64>>;
+/// Microseconds, by position.
+type Moments = Vec<Vec<i64>>;
 
 /// The first clock that every frame has and that tells the frames of a position apart.
 fn clock(groups: &[&[FrameSource]]) -> Result<(TimeSource, Moments), NoTimePoints> {
@@ -197,29 +224,37 @@ fn clock(groups: &[&[FrameSource]]) -> Result<(TimeSource, Moments), NoTimePoint
 /// the first moment.
 fn past_midnight(moments: &mut Moments) {
     let ends = |moments: &Moments| {
-        let all = moments.iter().flatten();
-        all.fold((f64::MAX, f64::MIN), |(low, high), at| (low.min(*at), high.max(*at)))
+        let all = || moments.iter().flatten().copied();
+        (all().min().unwrap_or(0), all().max().unwrap_or(0))
     };
     let (low, high) = ends(moments);
-    if high - low > HALF_A_DAY_S && high - low < DAY_S {
-        let early = moments.iter_mut().flatten().filter(|at| **at - low < HALF_A_DAY_S);
-        early.for_each(|at| *at += DAY_S);
+    if (HALF_A_DAY_US..DAY_US).contains(&high.saturating_sub(low)) {
+        let early = moments.iter_mut().flatten().filter(|at| **at - low < HALF_A_DAY_US);
+        early.for_each(|at| *at += DAY_US);
     }
     let (first, _) = ends(moments);
-    moments.iter_mut().flatten().for_each(|at| *at -= first);
+    moments.iter_mut().flatten().for_each(|at| *at = at.saturating_sub(first));
 }
 
-fn tells_apart(moments: &[f64]) -> bool {
+fn tells_apart(moments: &[i64]) -> bool {
     let mut sorted = moments.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.windows(2).all(|pair| pair[1] - pair[0] > SAME_MOMENT_S)
+    sorted.sort_unstable();
+    sorted.windows(2).all(|pair| pair[1] - pair[0] > SAME_MOMENT_US)
 }
 
-fn in_time(group: &[FrameSource], moments: &[f64]) -> TimedPosition {
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a scan lasts far less than the centuries that f64 counts exactly"
+)]
+fn seconds(microseconds: i64) -> f64 {
+    microseconds as f64 / 1e6
+}
+
+fn in_time(group: &[FrameSource], moments: &[i64]) -> TimedPosition {
     let mut order: Vec<usize> = (0..group.len()).collect();
-    order.sort_by(|a, b| moments[*a].total_cmp(&moments[*b]));
+    order.sort_by_key(|index| moments[*index]);
     TimedPosition {
-        times_s: order.iter().map(|index| moments[*index]).collect(),
+        times_s: order.iter().map(|index| seconds(moments[*index])).collect(),
         frames: order.iter().map(|index| group[*index].clone()).collect(),
     }
 }

@@ -4,7 +4,9 @@ use super::frames::FrameSource;
 use super::geometry::{Place, Unusable};
 use super::pixels::Meaning;
 use super::stack::Stack;
-use super::time_points::{NoTimePoints, Repeats, ScanMode, TimeSource, repeats, time_points};
+use super::time_points::{
+    NoTimePoints, Repeats, ScanMode, TimeSource, join, repeats, same_places, time_points,
+};
 use crate::part10::Timing;
 
 const SPACING_MM: f64 = 5.0;
@@ -42,8 +44,13 @@ fn stack(slices: u32, times: u32, timing: impl Fn(u32, u32) -> Timing) -> Stack 
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "a few seconds")]
+fn us(seconds: f64) -> i64 {
+    (seconds * 1e6) as i64
+}
+
 fn acquired(seconds: f64) -> Timing {
-    Timing { acquired_s: Some(seconds), ..Timing::default() }
+    Timing { acquired_us: Some(us(seconds)), ..Timing::default() }
 }
 
 fn times(stack: &Stack) -> Vec<Vec<f64>> {
@@ -83,17 +90,30 @@ fn a_clock_without_a_date_goes_on_past_midnight() {
 
 #[test]
 fn another_clock_is_used_only_where_the_first_is_missing_or_stands_still() {
-    let made = |time: u32| Some(f64::from(time) * 2.0);
-    let missing = stack(2, 3, |_, time| Timing { content_s: made(time), ..Timing::default() });
+    let made = |time: u32| Some(us(f64::from(time) * 2.0));
+    let missing = stack(2, 3, |_, time| Timing { content_us: made(time), ..Timing::default() });
     assert_eq!(time_points(&missing).unwrap().clock, TimeSource::Made);
-    let still = stack(2, 3, |_, time| Timing { content_s: made(time), ..acquired(7.0) });
+    let still = stack(2, 3, |_, time| Timing { content_us: made(time), ..acquired(7.0) });
     assert_eq!(time_points(&still).unwrap().clock, TimeSource::Made);
-    let numbered = |resolution_s| {
-        stack(2, 3, move |_, time| Timing { position: Some(time + 1), resolution_s, ..Timing::default() })
+    let numbered = |resolution_us| {
+        stack(2, 3, move |_, time| Timing { position: Some(time + 1), resolution_us, ..Timing::default() })
     };
-    assert_eq!(time_points(&numbered(Some(1.5))).unwrap().clock, TimeSource::Numbered);
-    assert_eq!(times(&numbered(Some(1.5)))[0], [0.0, 1.5, 3.0]);
+    assert_eq!(time_points(&numbered(Some(1_500_000))).unwrap().clock, TimeSource::Numbered);
+    assert_eq!(times(&numbered(Some(1_500_000)))[0], [0.0, 1.5, 3.0]);
     assert_eq!(time_points(&numbered(None)).unwrap_err(), NoTimePoints::NoTimeAxis);
+}
+
+#[test]
+fn time_points_that_came_as_a_series_each_are_joined_and_other_stacks_left_out() {
+    let series: Vec<Stack> = (0..5).map(|time| stack(3, 1, |_, _| acquired(f64::from(time) * 2.0))).collect();
+    let other = Stack { pixel_spacing_mm: Some([0.5, 0.5]), ..stack(3, 1, |_, _| acquired(99.0)) };
+    let shorter = stack(2, 1, |_, _| acquired(98.0));
+    let all = [series.as_slice(), &[other, shorter]].concat();
+    let alike: Vec<Stack> = all.into_iter().filter(|stack| same_places(&series[0], stack)).collect();
+    let joined = join(&alike).unwrap();
+    assert_eq!(joined.positions.len(), 3);
+    assert!(joined.positions.iter().all(|position| position.times_s == [0.0, 2.0, 4.0, 6.0, 8.0]));
+    assert_eq!(join(&series[..1]).unwrap_err(), NoTimePoints::Single);
 }
 
 #[test]

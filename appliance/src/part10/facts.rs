@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::header::{Header, read_header};
 use super::text::decode_text;
-use super::timing::{Timing, date_and_time_s, date_time_s};
+use super::timing::{Timing, date_and_time_us, date_time_us};
 use super::walk::{Element, Encoding, Malformed, Visitor, walk};
 use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -297,15 +297,15 @@ impl Wanted {
     }
 
     fn timing(&self) -> Timing {
-        let seconds = |date, time| date_and_time_s(&self.ascii(date), &self.ascii(time));
+        let moment = |date, time| date_and_time_us(&self.ascii(date), &self.ascii(time));
         let count = |tag| self.integer(tag).and_then(|count| u32::try_from(count).ok());
-        let acquired = date_time_s(&self.ascii((0x0008, 0x002A)));
+        let acquired = date_time_us(&self.ascii((0x0008, 0x002A)));
         Timing {
-            acquired_s: acquired.or_else(|| seconds((0x0008, 0x0022), (0x0008, 0x0032))),
-            content_s: seconds((0x0008, 0x0023), (0x0008, 0x0033)),
+            acquired_us: acquired.or_else(|| moment((0x0008, 0x0022), (0x0008, 0x0032))),
+            content_us: moment((0x0008, 0x0023), (0x0008, 0x0033)),
             position: count((0x0020, 0x0100)),
             positions: count((0x0020, 0x0105)),
-            resolution_s: self.exactly((0x0020, 0x0110)).map(|[ms]: [f64; 1]| ms / 1000.0),
+            resolution_us: self.exactly((0x0020, 0x0110)).and_then(|[ms]: [f64; 1]| whole(ms * 1000.0)),
         }
     }
 
@@ -355,6 +355,12 @@ impl Wanted {
         let width = *self.decimals((0x0028, 0x1051))?.first()?;
         Some([center, width])
     }
+}
+
+/// Seconds to days in microseconds are far below this.
+fn whole(value: f64) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "bounded")]
+    (value.abs() < 1e15).then(|| value.round() as i64)
 }
 
 impl Picture {

@@ -25,6 +25,6 @@ pub use header::{Header, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, 
 pub use json::{JsonError, data_set_json};
 pub use rewrite::{PixelReplacement, rewrite_explicit};
 pub use text::decode_text;
-pub use timing::{Timing, date_time_s};
+pub use timing::{DAY_US, Timing, date_time_us};
 pub use values::person_names;
 pub use walk::{Encoding, Malformed};

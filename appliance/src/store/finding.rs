@@ -5,18 +5,20 @@ use sidelight_kernels::{Dimensions, Region};
 use utoipa::ToSchema;
 
 use super::calcium::{Calcium, Vessel};
+use super::perfusion::{PerfusionChoice, PerfusionPart};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
+    Perfusion,
     Calcium,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 1] = [Self::Calcium];
+    pub const ALL: [Self; 2] = [Self::Perfusion, Self::Calcium];
 }
 
 /// How far a finding may be trusted.
@@ -63,6 +65,8 @@ pub enum Scope {
     Automatic { rule: String },
     /// A person drew it.
     Region { shape: Shape, reader: String },
+    /// A person chose the inlets or the method of a perfusion analysis.
+    Chosen { choice: PerfusionChoice, reader: String },
 }
 
 /// A region drawn on a stack. Pixel centres are at whole coordinates; slices count from 0, both ends included.
@@ -195,6 +199,9 @@ pub struct Finding {
     /// How often a reader changed what it says; a document or message names the revision it states.
     #[serde(default)]
     pub revision: u32,
+    /// Maps, curves and volumes of a perfusion analysis.
+    #[serde(default)]
+    pub perfusion: Option<PerfusionPart>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -207,13 +214,29 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What it found in a few words; nothing where it found nothing out.
+    pub fn in_short(&self) -> Option<String> {
+        match self.kind {
+            FindingKind::Calcium => {
+                self.measurement("Agatston score").map(|score| format!("Agatston {score:.0}"))
+            }
+            FindingKind::Perfusion => self.perfusion.as_ref().map(|part| match &part.volumes {
+                Some(volumes) => format!(
+                    "Perfusion: core {:.0} mL, mismatch {:.0} mL",
+                    volumes.core_ml, volumes.mismatch_ml
+                ),
+                None => "Perfusion maps, volumes withheld".into(),
+            }),
+        }
+    }
+
     /// The value of a measurement by its name.
     pub fn measurement(&self, name: &str) -> Option<f64> {
         self.measurements.iter().find(|measurement| measurement.name == name).map(|found| found.value)
     }
 
-    /// Whether a person drew the region.
+    /// Whether a person asked for it: drew the region, chose the inlets.
     pub fn is_drawn(&self) -> bool {
-        matches!(self.scope, Scope::Region { .. })
+        !matches!(self.scope, Scope::Automatic { .. })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, broadcast, watch};
 
+use super::resident::Resident;
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
@@ -53,6 +54,7 @@ pub struct Live {
     queues: Notify,
     reports: Notify,
     destinations: Mutex<BTreeMap<String, Reached>>,
+    resident: Resident,
 }
 
 /// How the last attempt to reach a destination ended.
@@ -81,6 +83,7 @@ impl Default for Live {
             queues: Notify::new(),
             reports: Notify::new(),
             destinations: Mutex::default(),
+            resident: Resident::default(),
         }
     }
 }
@@ -169,6 +172,11 @@ impl Live {
     pub fn reached(&self, destination: &str) -> Option<Reached> {
         let known = self.destinations.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         known.get(destination).cloned()
+    }
+
+    /// The perfusion series in memory.
+    pub fn resident(&self) -> &Resident {
+        &self.resident
     }
 
     /// A person wants what failed to be tried again, now.

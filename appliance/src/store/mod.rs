@@ -6,7 +6,7 @@
 //! data/lock                                   one box at a time
 //! data/incoming/<n>.part                      bytes still arriving; emptied at every start
 //! data/studies/<study>/<series>/<sop>-<hash>.dcm      .own.dcm: made by this box
-//! data/studies/<study>/findings/<id>.json
+//! data/studies/<study>/findings/<id>.json    <id>/<part>-<hash>.bin: maps, see parts.rs
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/commitments/, confirmations/, procedures/      see commitment.rs, confirmation.rs and procedure.rs
 //! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, attempts, queues, decisions, deletions
@@ -48,6 +48,8 @@ mod metadata;
 mod object;
 mod outbox;
 pub mod own_objects;
+mod parts;
+pub mod perfusion;
 pub mod procedure;
 mod quarantine;
 mod query;
@@ -55,6 +57,7 @@ mod query;
 mod query_tests;
 mod reconcile;
 pub mod records;
+pub mod resident;
 pub mod retention;
 pub mod reviews;
 #[cfg(test)]

@@ -31,18 +31,25 @@ pub(super) const SUFFIX: &str = ".own";
 pub enum ResultKind {
     StructuredReport,
     Segmentation,
+    ParametricMap,
     SecondaryCapture,
     EncapsulatedPdf,
 }
 
 impl ResultKind {
-    pub const ALL: [Self; 4] =
-        [Self::StructuredReport, Self::Segmentation, Self::SecondaryCapture, Self::EncapsulatedPdf];
+    pub const ALL: [Self; 5] = [
+        Self::StructuredReport,
+        Self::Segmentation,
+        Self::ParametricMap,
+        Self::SecondaryCapture,
+        Self::EncapsulatedPdf,
+    ];
 
     fn name(self) -> &'static str {
         match self {
             Self::StructuredReport => "sr",
             Self::Segmentation => "seg",
+            Self::ParametricMap => "pm",
             Self::SecondaryCapture => "sc",
             Self::EncapsulatedPdf => "pdf",
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::finding::{Finding, FindingKind, FindingState, Shape};
+use super::perfusion::PerfusionChoice;
 use crate::clock::Timestamp;
 use crate::part10::{InstanceFacts, PatientStudy};
 use crate::uid::{SeriesUid, StudyUid};
@@ -89,8 +90,8 @@ pub struct FindingCard {
     pub drawn: bool,
     pub created_at: String,
     pub study_instances: u64,
-    /// Agatston score, where one was computed.
-    pub agatston: Option<f64>,
+    /// What was found out, in a few words; nothing where nothing was.
+    pub in_short: Option<String>,
     pub reason: Option<String>,
     /// A reader has said of every lesion where it lies.
     #[serde(default)]
@@ -109,7 +110,7 @@ impl From<&Finding> for FindingCard {
             drawn: finding.is_drawn(),
             created_at: finding.created_at.clone(),
             study_instances: finding.study_instances,
-            agatston: finding.measurement(super::calcium::AGATSTON),
+            in_short: finding.in_short(),
             reason: finding.reason.clone(),
             assigned: super::calcium::is_assigned(finding),
             revision: finding.revision,
@@ -129,12 +130,22 @@ pub struct Promise {
     pub payload: String,
 }
 
-/// A region a reader drew and wants measured; answered by the finding with the same id.
+/// What a reader wants measured; answered by the finding with the same id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     pub finding_id: String,
     pub study: StudyUid,
     pub series: SeriesUid,
-    pub shape: Shape,
+    #[serde(flatten)]
+    pub about: Asked,
     pub reader: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Asked {
+    /// Calcium inside a drawn region.
+    Region { shape: Shape },
+    /// Perfusion with other inlets or another method.
+    Perfusion { choice: PerfusionChoice },
 }

@@ -226,6 +226,7 @@ impl Store {
         for tree in [Tree::Study, Tree::Open, Tree::Identity] {
             self.inner.index.remove(tree, study.as_str().as_bytes())?;
         }
+        self.drop_parts(study)?;
         Ok(true)
     }
 

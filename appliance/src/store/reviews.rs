@@ -4,6 +4,7 @@ use super::Store;
 use super::calcium::recount;
 use super::error::StoreError;
 use super::finding::{Finding, FindingState};
+use super::perfusion;
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
@@ -67,6 +68,9 @@ impl Store {
         finding.reviewer = Some(reader.to_owned());
         finding.reviewed_at = Some(at.rfc3339());
         recount(&mut finding);
+        if finding.perfusion.is_some() {
+            finding.label = perfusion::reviewed_label(verdict).into();
+        }
         self.record_finding(&finding)?;
         Ok(finding)
     }

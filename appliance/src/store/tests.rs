@@ -8,7 +8,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Shape};
-use super::records::Question;
+use super::records::{Asked, Question};
 use super::*;
 use crate::clock::Timestamp;
 use crate::part10::{Header, read_facts};
@@ -82,6 +82,7 @@ fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
         lesions_truncated: false,
         calcium: None,
         revision: 0,
+        perfusion: None,
         reviewer: None,
         reviewed_at: None,
         superseded_by: None,
@@ -242,7 +243,9 @@ fn question(id: &str) -> Question {
         finding_id: id.into(),
         study: study(),
         series: SeriesUid::parse("1.2.3").unwrap(),
-        shape: Shape::Circle { center_px: [1.0, 2.0], radius_px: 3.0, first_slice: 0, last_slice: 1 },
+        about: Asked::Region {
+            shape: Shape::Circle { center_px: [1.0, 2.0], radius_px: 3.0, first_slice: 0, last_slice: 1 },
+        },
         reader: "reading station".into(),
     }
 }

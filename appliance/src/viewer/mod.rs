@@ -17,6 +17,7 @@ mod identity;
 mod keeping;
 mod ledger;
 mod lesions;
+mod perfusion;
 mod pictures;
 mod quarantine;
 mod regions;
@@ -126,6 +127,9 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         frames::frame,
         pictures::stream::pictures,
         regions::draw,
+        perfusion::map,
+        perfusion::curve,
+        perfusion::choose,
         reviews::review,
         reviews::report,
         lesions::assign,
@@ -173,6 +177,9 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
+        .route("/api/studies/{study}/findings/{finding}/maps/{map}/{slice}", get(perfusion::map))
+        .route("/api/studies/{study}/findings/{finding}/curve", get(perfusion::curve))
+        .route("/api/studies/{study}/findings/{finding}/perfusion", post(perfusion::choose))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
         .route("/api/studies/{study}/series/{series}/pictures", get(pictures::stream::pictures))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))

@@ -13,7 +13,7 @@ use super::error::{ApiError, blocking};
 use super::shapes::{Problem, RegionAccepted, RegionRequest};
 use crate::store::StoreError;
 use crate::store::finding::Shape;
-use crate::store::records::Question;
+use crate::store::records::{Asked, Question};
 use crate::uid::SeriesUid;
 
 /// A freehand outline has a few hundred points.
@@ -44,7 +44,7 @@ pub(super) async fn draw(
         finding_id: finding_id.clone(),
         study,
         series,
-        shape: request.shape,
+        about: Asked::Region { shape: request.shape },
         // Until people sign in by name, the token is the station's.
         reader: "reading station".into(),
     };

@@ -7,6 +7,16 @@ use crate::store::assignments::Assignment;
 use crate::store::finding::{Finding, FindingState, Shape};
 use crate::store::reviews::Verdict;
 
+/// Enhancement of a voxel or a disc over time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CurveAnswer {
+    pub times_s: Vec<f64>,
+    /// Above the mean before the bolus, one value for each time.
+    pub enhancement_hu: Vec<f32>,
+    /// How many voxels the curve is the mean of.
+    pub voxels: usize,
+}
+
 /// Why a request was refused (RFC 9457).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 pub struct Problem {

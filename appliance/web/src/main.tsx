@@ -12,6 +12,7 @@ import "./styles/viewport.css";
 import "./styles/results.css";
 import "./styles/pages.css";
 import "./styles/volume.css";
+import "./styles/perfusion.css";
 
 effect(() => {
   // Not before signing in: the address may already name a study.

@@ -1,6 +1,6 @@
 //! The last look at an object before it is filed: required attributes, legal UIDs and lengths, references that exist.
 //!
-//! The tables name what the modules of our four SOP classes require (PS3.3 A.35.3, A.51, A.8.1, A.45.1): type 1 with
+//! The tables name what the modules of our five SOP classes require (PS3.3 A.35.3, A.51, A.75, A.8.1, A.45.1): type 1 with
 //! a value, type 2 present. It checks what we could get wrong, not what a foreign object might be; validators that
 //! know the whole standard run in the tests.
 
@@ -89,6 +89,27 @@ const SEGMENTATION: &[Tag] = &[
     tags::REFERENCED_SERIES_SEQUENCE,
     tags::PIXEL_DATA,
 ];
+const PARAMETRIC_MAP: &[Tag] = &[
+    tags::FRAME_OF_REFERENCE_UID,
+    tags::MANUFACTURER_MODEL_NAME,
+    tags::DEVICE_SERIAL_NUMBER,
+    tags::SOFTWARE_VERSIONS,
+    tags::IMAGE_TYPE,
+    tags::CONTENT_QUALIFICATION,
+    tags::CONTENT_LABEL,
+    tags::CONTENT_DATE,
+    tags::CONTENT_TIME,
+    tags::BURNED_IN_ANNOTATION,
+    tags::LOSSY_IMAGE_COMPRESSION,
+    tags::PRESENTATION_LUT_SHAPE,
+    tags::NUMBER_OF_FRAMES,
+    tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::DIMENSION_ORGANIZATION_SEQUENCE,
+    tags::DIMENSION_INDEX_SEQUENCE,
+    tags::REFERENCED_SERIES_SEQUENCE,
+    tags::FLOAT_PIXEL_DATA,
+];
 const CAPTURE: &[Tag] = &[
     tags::CONVERSION_TYPE,
     tags::BURNED_IN_ANNOTATION,
@@ -114,6 +135,7 @@ pub(super) fn check(known: &Known, set: &DataSet) -> Result<(), Unfit> {
     let required = match class.as_str() {
         uids::COMPREHENSIVE_SR_STORAGE => SR,
         uids::SEGMENTATION_STORAGE => SEGMENTATION,
+        uids::PARAMETRIC_MAP_STORAGE => PARAMETRIC_MAP,
         uids::SECONDARY_CAPTURE_IMAGE_STORAGE => CAPTURE,
         uids::ENCAPSULATED_PDF_STORAGE => PDF,
         _ => return Err(Unfit::Class),
@@ -173,7 +195,8 @@ fn walk(object: &InMemDicomObject, referenced: &mut Vec<String>) -> Result<(), U
 }
 
 fn pixels(object: &InMemDicomObject) -> Result<(), Unfit> {
-    let Ok(element) = object.element(tags::PIXEL_DATA) else { return Ok(()) };
+    let element = object.element(tags::PIXEL_DATA).or_else(|_| object.element(tags::FLOAT_PIXEL_DATA));
+    let Ok(element) = element else { return Ok(()) };
     let number = |tag| -> Option<u64> { object.element(tag).ok()?.to_int().ok() };
     let sides = [tags::ROWS, tags::COLUMNS, tags::SAMPLES_PER_PIXEL, tags::BITS_ALLOCATED];
     let bits = sides.into_iter().map(number).try_fold(1u64, |product, side| Some(product * side?));

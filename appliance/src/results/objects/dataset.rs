@@ -64,6 +64,11 @@ impl DataSet {
         self.put(tag, VR::FD, PrimitiveValue::F64([value].into_iter().collect()))
     }
 
+    /// Floats of 32 bits, pixels or a single value.
+    pub(super) fn floats(&mut self, tag: Tag, values: Vec<f32>) -> &mut Self {
+        self.put(tag, vr(tag), PrimitiveValue::F32(values.into_iter().collect()))
+    }
+
     pub(super) fn merge(&mut self, other: Self) {
         for element in other.0 {
             self.0.put(element);

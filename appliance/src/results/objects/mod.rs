@@ -1,9 +1,9 @@
-//! One finding as DICOM objects: a structured report, a segmentation, pictures, a one-page PDF.
+//! One finding as DICOM objects: a structured report, a segmentation, maps, pictures, a one-page PDF.
 //!
 //! ```text
-//! preliminary              SEG, SC, PDF, then the SR that refers to them
+//! preliminary              SEG, maps, SC, PDF, then the SR that refers to them
 //! every lesion assigned    PDF, SR
-//! confirmed                SC, PDF, SR            (the SEG once: pixels do not change)
+//! confirmed                SC, PDF, SR            (SEG and maps once: voxels do not change)
 //! rejected, superseded     an SR that says so, where an earlier one exists
 //! provisional, failed, not applicable             nothing
 //! ```
@@ -18,20 +18,26 @@
 mod check;
 mod dataset;
 mod letters;
+mod montage;
 mod page;
+mod parametric_map;
 mod pdf;
+mod pdf_perfusion;
 mod picture;
 mod secondary_capture;
 mod segmentation;
 mod sr;
 mod sr_calcium;
 mod sr_items;
+mod sr_perfusion;
 mod subject;
+mod voxels;
 
 use check::Known;
 use dataset::DataSet;
 pub use subject::Maker;
 use subject::Subject;
+use voxels::Voxels;
 
 use crate::clock::Timestamp;
 use crate::imaging::StackError;
@@ -73,7 +79,7 @@ fn kind(error: &StackError) -> &'static str {
 
 /// Whether the box owes objects for a finding as it stands.
 pub(super) fn owed(store: &Store, study: &StudyUid, card: &FindingCard) -> Result<bool, StoreError> {
-    if card.agatston.is_none() {
+    if card.in_short.is_none() {
         return Ok(false);
     }
     let reports = reports(store, study, &card.id)?;
@@ -147,11 +153,48 @@ impl Bench<'_> {
     /// Everything but the report. Lesions are made once, pictures once more when they are confirmed, the page with
     /// every report.
     fn pictures(&mut self) -> Result<(), ObjectError> {
+        let finding = self.subject.finding;
+        match Voxels::read(self.store, &self.subject)? {
+            Some(voxels) => self.perfusion(&voxels),
+            None => {
+                self.segments("CALCIUM", &segmentation::of_lesions(finding))?;
+                self.lesion_pictures()?;
+                let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+                self.file(&pdf::encapsulated(&self.subject, number, None)?)
+            }
+        }
+    }
+
+    fn perfusion(&mut self, voxels: &Voxels<'_>) -> Result<(), ObjectError> {
+        self.segments("PERFUSION", &segmentation::of_tissue(self.subject.finding, voxels))?;
+        for (index, map) in voxels.part.maps.iter().enumerate() {
+            if !self.holds(ResultKind::ParametricMap, map.kind.name())?
+                && let Some(set) = parametric_map::parametric_map(&self.subject, voxels, index)
+            {
+                self.file(&set)?;
+            }
+        }
+        for slice in 0..voxels.part.grid.slices {
+            if !self.holds(ResultKind::SecondaryCapture, &format!("slice {slice}"))? {
+                let set = montage::secondary_capture(&self.subject, voxels, slice)?;
+                self.file(&set)?;
+            }
+        }
+        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+        self.file(&pdf::encapsulated(&self.subject, number, Some(voxels))?)
+    }
+
+    fn segments(&mut self, label: &str, segments: &[segmentation::Segment]) -> Result<(), ObjectError> {
         if !self.holds(ResultKind::Segmentation, "1")?
-            && let Some(set) = segmentation::segmentation(&self.subject)
+            && let Some(set) = segmentation::segmentation(&self.subject, label, segments)
         {
             self.file(&set)?;
         }
+        Ok(())
+    }
+
+    /// One for each slice with lesions.
+    fn lesion_pictures(&mut self) -> Result<(), ObjectError> {
         let (slices, all) = secondary_capture::slices(&self.subject);
         let shown = (slices.len(), all.max(slices.len()));
         let first = self.next_number(ResultKind::SecondaryCapture)?;
@@ -162,8 +205,7 @@ impl Bench<'_> {
                 self.file(&set)?;
             }
         }
-        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
-        self.file(&pdf::encapsulated(&self.subject, number)?)
+        Ok(())
     }
 
     fn next_number(&self, kind: ResultKind) -> Result<u32, StoreError> {

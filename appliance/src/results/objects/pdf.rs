@@ -9,21 +9,27 @@ use dicom_dictionary_std::{tags, uids};
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
 use super::page::{AMBER, BAND, INK, PAPER, Page, QUIET, RULE, TINT, Type, WIDTH_PT};
+use super::pdf_perfusion;
 use super::picture::slice as picture;
 use super::secondary_capture::telling_slice;
 use super::subject::{Subject, cut, program_sha256};
+use super::voxels::Voxels;
 use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel, is_assigned};
-use crate::store::finding::{Finding, FindingState, Lesion, Scope};
+use crate::store::finding::{Finding, FindingKind, FindingState, Lesion, Scope};
 use crate::store::own_objects::{ResultKind, stating};
 
-const LEFT: f32 = 42.0;
-const RIGHT: f32 = WIDTH_PT - 42.0;
+pub(super) const LEFT: f32 = 42.0;
+pub(super) const RIGHT: f32 = WIDTH_PT - 42.0;
 const PICTURE_PT: f32 = 232.0;
 /// More rows do not fit the page; the SR and the screen list every lesion.
 const ROWS_MAX: usize = 7;
 const ROW_PT: f32 = 13.5;
 
-pub(super) fn encapsulated(subject: &Subject<'_>, number: u32) -> Result<DataSet, ObjectError> {
+pub(super) fn encapsulated(
+    subject: &Subject<'_>,
+    number: u32,
+    voxels: Option<&Voxels<'_>>,
+) -> Result<DataSet, ObjectError> {
     let finding = subject.finding;
     let state = if finding.state == FindingState::Confirmed { "confirmed" } else { "preliminary" };
     let class = uids::ENCAPSULATED_PDF_STORAGE;
@@ -31,44 +37,63 @@ pub(super) fn encapsulated(subject: &Subject<'_>, number: u32) -> Result<DataSet
     let mut set = subject.begin(class, ResultKind::EncapsulatedPdf, &part, number);
     set.set(tags::CONVERSION_TYPE, "WSD").set(tags::BURNED_IN_ANNOTATION, "YES");
     set.empty(tags::ACQUISITION_DATE_TIME);
-    set.set(tags::DOCUMENT_TITLE, format!("Coronary calcium, {state}, not for diagnosis"));
-    let title = Code("122600", "DCM", "Cardiovascular Analysis Report");
-    set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, title);
+    set.set(tags::DOCUMENT_TITLE, format!("{}, {state}, not for diagnosis", title(finding.kind)));
+    let name = match finding.kind {
+        FindingKind::Calcium => Code("122600", "DCM", "Cardiovascular Analysis Report"),
+        FindingKind::Perfusion => Code("126000", "DCM", "Imaging Measurement Report"),
+    };
+    set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, name);
     let verified = finding.state == FindingState::Confirmed;
     set.set(tags::VERIFICATION_FLAG, if verified { "VERIFIED" } else { "UNVERIFIED" });
     let sources = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
     set.sequence(tags::SOURCE_INSTANCE_SEQUENCE, sources.collect());
     set.set(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, "application/pdf");
-    let document = document(subject)?;
+    let document = document(subject, voxels)?;
     let length = u32::try_from(document.len()).map_err(|_| ObjectError::TooLarge)?;
     set.ul(tags::ENCAPSULATED_DOCUMENT_LENGTH, &[length]);
     set.bytes(tags::ENCAPSULATED_DOCUMENT, document);
     Ok(set)
 }
 
-fn document(subject: &Subject<'_>) -> Result<Vec<u8>, ObjectError> {
+fn document(subject: &Subject<'_>, voxels: Option<&Voxels<'_>>) -> Result<Vec<u8>, ObjectError> {
     let mut page = Page::new();
     heading(&mut page, subject);
     patient(&mut page, subject);
-    numbers(&mut page, subject);
-    show(&mut page, subject)?;
-    let below = vessels(&mut page, subject.finding);
-    let below = table(&mut page, &subject.finding.lesions, below);
-    explanations(&mut page, subject, below);
+    match voxels {
+        Some(voxels) => pdf_perfusion::body(&mut page, subject, voxels)?,
+        None => calcium(&mut page, subject)?,
+    }
     footer(&mut page, subject);
-    Ok(page.finish("Coronary calcium"))
+    Ok(page.finish(title(subject.finding.kind)))
+}
+
+fn title(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Calcium => "Coronary calcium",
+        FindingKind::Perfusion => "CT perfusion",
+    }
+}
+
+fn calcium(page: &mut Page, subject: &Subject<'_>) -> Result<(), ObjectError> {
+    numbers(page, subject);
+    show(page, subject)?;
+    let below = vessels(page, subject.finding);
+    let below = table(page, &subject.finding.lesions, below);
+    explanations(page, subject, below);
+    Ok(())
 }
 
 fn heading(page: &mut Page, subject: &Subject<'_>) {
     page.fill([0.0, 0.0], [WIDTH_PT, 54.0], BAND);
-    page.text("Coronary calcium", LEFT, 34.0, Type::new(19.0, true, PAPER));
+    page.text(title(subject.finding.kind), LEFT, 34.0, Type::new(19.0, true, PAPER));
     page.text_to("Sidelight", RIGHT, 27.0, Type::new(11.0, true, PAPER));
     let site = format!("{} / {}", subject.maker.site, subject.maker.device);
     page.text_to(&site, RIGHT, 41.0, Type::new(8.0, false, RULE));
     page.fill([0.0, 54.0], [WIDTH_PT, 24.0], AMBER);
     let finding = subject.finding;
-    let label = format!("{} – not for diagnosis", finding.label);
-    page.text(&label, LEFT, 70.0, Type::new(10.0, true, INK));
+    // What is longer (perfusion says what it was validated on) stands in full below.
+    let label = finding.label.split(';').next().unwrap_or_default();
+    page.text(&format!("{label} – not for diagnosis"), LEFT, 70.0, Type::new(10.0, true, INK));
     if let (Some(reader), FindingState::Confirmed) = (&finding.reviewer, finding.state) {
         let when = cut(finding.reviewed_at.as_deref().unwrap_or_default(), 10);
         let words = format!("{} {when}", cut(reader, 40));
@@ -268,7 +293,7 @@ fn explanations(page: &mut Page, subject: &Subject<'_>, y: f32) {
     page.text("Where it looked, and limits", LEFT, at, head);
     let rule = match &subject.finding.scope {
         Scope::Automatic { rule } => rule.as_str(),
-        Scope::Region { .. } => "A region drawn by a reader.",
+        Scope::Region { .. } | Scope::Chosen { .. } => "A region drawn by a reader.",
     };
     at = page.paragraph(rule, [LEFT, at + 12.0], width, small) + 2.0;
     let limits = "The total sums LM, LAD, LCX and RCA and what nobody has assigned, never aorta, valve or other. No \

@@ -1,4 +1,4 @@
-//! Pictures in colour: a slice in a window made for calcium, lesions outlined and numbered, lines of text beside.
+//! Pictures in colour: a slice in a window, lesions outlined and numbered, lines of text beside.
 //!
 //! Outlines run around the lesions, never over them. Text is drawn with the fixed fonts of embedded-graphics
 //! (Latin-1); no patient identity is ever drawn into a picture.
@@ -20,9 +20,15 @@ use crate::store::finding::Lesion;
 
 /// Small images are enlarged by a whole factor until they are at least this wide or high.
 const PICTURE_PX_MIN: usize = 512;
+/// Which Hounsfield units are black and which are white.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub center_hu: f64,
+    pub width_hu: f64,
+}
+
 /// Window for calcium: soft tissue stays visible, calcium is white.
-const WINDOW_CENTER_HU: f64 = 90.0;
-const WINDOW_WIDTH_HU: f64 = 750.0;
+const CALCIUM: Window = Window { center_hu: 90.0, width_hu: 750.0 };
 
 /// A close-up shows at least this part of the image: the heart with what lies around it.
 const CLOSE_UP_MIN: f64 = 0.6;
@@ -49,18 +55,29 @@ impl Canvas {
         Self { width, height, rgb }
     }
 
-    fn put(&mut self, x: usize, y: usize, color: Rgb888) {
+    pub(super) fn put(&mut self, x: usize, y: usize, color: Rgb888) {
         if x < self.width && y < self.height {
             let at = (y * self.width + x) * 3;
             self.rgb[at..at + 3].copy_from_slice(&[color.r(), color.g(), color.b()]);
         }
     }
 
-    /// Copies another canvas to the upper left corner at `x`.
-    pub(super) fn paste(&mut self, other: &Self, x: usize) {
-        for y in 0..other.height.min(self.height) {
+    /// Half the colour over half of what is there.
+    pub(super) fn blend(&mut self, x: usize, y: usize, color: Rgb888) {
+        if x < self.width && y < self.height {
+            let at = (y * self.width + x) * 3;
+            let under = &mut self.rgb[at..at + 3];
+            for (channel, over) in under.iter_mut().zip([color.r(), color.g(), color.b()]) {
+                *channel = u8::midpoint(*channel, over);
+            }
+        }
+    }
+
+    /// Copies another canvas, its upper left corner to (x, top); what does not fit is left out.
+    pub(super) fn place(&mut self, other: &Self, x: usize, top: usize) {
+        for y in 0..other.height.min(self.height.saturating_sub(top)) {
             let from = y * other.width * 3;
-            let to = (y * self.width + x) * 3;
+            let to = ((top + y) * self.width + x) * 3;
             let length = other.width.min(self.width.saturating_sub(x)) * 3;
             self.rgb[to..to + length].copy_from_slice(&other.rgb[from..from + length]);
         }
@@ -139,17 +156,9 @@ impl DrawTarget for Canvas {
 
 /// A slice with the lesions that lie on it.
 pub(super) fn slice(subject: &Subject<'_>, slice: u32) -> Result<Canvas, ObjectError> {
-    let source = subject.frame(slice).ok_or(ObjectError::NoImages)?;
-    let reader = FrameReader::open(&source.path, subject.stack.meaning);
-    let frame = reader.and_then(|reader| reader.frame(source.frame));
-    let frame = frame.map_err(crate::imaging::StackError::from)?;
     let (columns, rows) = (usize::from(subject.stack.columns), usize::from(subject.stack.rows));
-    if frame.len() != columns * rows {
-        let error = PixelError::Decode("a frame has another size than its header says".into());
-        return Err(crate::imaging::StackError::from(error).into());
-    }
     let factor = PICTURE_PX_MIN.div_ceil(columns.max(rows).max(1));
-    let mut canvas = enlarged(&frame, columns, rows, factor);
+    let mut canvas = gray_slice(subject, slice, factor, CALCIUM)?;
     let mut labels = Vec::new();
     for lesion in &subject.finding.lesions {
         labels.extend(outline(&mut canvas, lesion, slice, factor, columns));
@@ -163,13 +172,32 @@ pub(super) fn slice(subject: &Subject<'_>, slice: u32) -> Result<Canvas, ObjectE
     Ok(canvas)
 }
 
+/// A slice in grey, enlarged by a whole factor.
+pub(super) fn gray_slice(
+    subject: &Subject<'_>,
+    slice: u32,
+    factor: usize,
+    window: Window,
+) -> Result<Canvas, ObjectError> {
+    let source = subject.frame(slice).ok_or(ObjectError::NoImages)?;
+    let reader = FrameReader::open(&source.path, subject.stack.meaning);
+    let frame = reader.and_then(|reader| reader.frame(source.frame));
+    let frame = frame.map_err(crate::imaging::StackError::from)?;
+    let (columns, rows) = (usize::from(subject.stack.columns), usize::from(subject.stack.rows));
+    if frame.len() != columns * rows {
+        let error = PixelError::Decode("a frame has another size than its header says".into());
+        return Err(crate::imaging::StackError::from(error).into());
+    }
+    Ok(enlarged(&frame, [columns, rows], factor, window))
+}
+
 /// Grey values in the window, interpolated between pixel centres.
-fn enlarged(frame: &[i16], columns: usize, rows: usize, factor: usize) -> Canvas {
+fn enlarged(frame: &[i16], [columns, rows]: [usize; 2], factor: usize, window: Window) -> Canvas {
     let (width, height) = (columns * factor, rows * factor);
     let mut canvas = Canvas::new(width, height, Rgb888::BLACK);
     for y in 0..height {
         for x in 0..width {
-            let gray = gray(sample(frame, columns, rows, factor, x, y));
+            let gray = gray(sample(frame, columns, rows, factor, x, y), window);
             canvas.put(x, y, Rgb888::new(gray, gray, gray));
         }
     }
@@ -190,8 +218,8 @@ fn sample(frame: &[i16], columns: usize, rows: usize, factor: usize, x: usize, y
     upper * (1.0 - fy) + lower * fy
 }
 
-fn gray(hounsfield: f64) -> u8 {
-    let level = (hounsfield - WINDOW_CENTER_HU) / WINDOW_WIDTH_HU + 0.5;
+fn gray(hounsfield: f64, window: Window) -> u8 {
+    let level = (hounsfield - window.center_hu) / window.width_hu + 0.5;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255")]
     let gray = (level.clamp(0.0, 1.0) * 255.0).round() as u8;
     gray

@@ -66,13 +66,11 @@ pub(super) fn secondary_capture(
     // The legend has some thirty lines.
     let height = slice_picture.height.max(480);
     let mut canvas = Canvas::new(slice_picture.width + PANEL_WIDTH_PX, height, PANEL);
-    canvas.paste(&slice_picture, 0);
+    canvas.place(&slice_picture, 0, 0);
     legend(&mut canvas, subject, slice, slice_picture.width + MARGIN_PX, shown);
     let part = part(subject.finding, slice);
     let class = uids::SECONDARY_CAPTURE_IMAGE_STORAGE;
     let mut set = subject.begin(class, ResultKind::SecondaryCapture, &part, number);
-    set.set(tags::CONVERSION_TYPE, "WSD").set(tags::IMAGE_TYPE, "DERIVED\\SECONDARY");
-    set.set(tags::BURNED_IN_ANNOTATION, "YES").set(tags::LOSSY_IMAGE_COMPRESSION, "00");
     set.set(tags::BODY_PART_EXAMINED, "HEART").set(tags::PATIENT_ORIENTATION, orientation(subject));
     set.set(tags::DERIVATION_DESCRIPTION, "Slice with candidate lesions outlined and a legend beside it");
     set.set(tags::IMAGE_COMMENTS, format!("{}; not for diagnosis", subject.finding.label));
@@ -82,14 +80,22 @@ pub(super) fn secondary_capture(
         image.code(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, purpose);
         set.sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image]);
     }
+    pixels(&mut set, canvas)?;
+    Ok(set)
+}
+
+/// What every capture is, and its pixels.
+pub(super) fn pixels(set: &mut DataSet, canvas: Canvas) -> Result<(), ObjectError> {
     let side = |pixels: usize| u16::try_from(pixels).map_err(|_| ObjectError::TooLarge);
+    set.set(tags::CONVERSION_TYPE, "WSD").set(tags::IMAGE_TYPE, "DERIVED\\SECONDARY");
+    set.set(tags::BURNED_IN_ANNOTATION, "YES").set(tags::LOSSY_IMAGE_COMPRESSION, "00");
     set.us(tags::SAMPLES_PER_PIXEL, &[3]).set(tags::PHOTOMETRIC_INTERPRETATION, "RGB");
     set.us(tags::PLANAR_CONFIGURATION, &[0]);
     set.us(tags::ROWS, &[side(canvas.height)?]).us(tags::COLUMNS, &[side(canvas.width)?]);
     set.us(tags::BITS_ALLOCATED, &[8]).us(tags::BITS_STORED, &[8]).us(tags::HIGH_BIT, &[7]);
     set.us(tags::PIXEL_REPRESENTATION, &[0]);
     set.bytes(tags::PIXEL_DATA, canvas.rgb);
-    Ok(set)
+    Ok(())
 }
 
 /// Directions of the rows and of the columns, as letters.

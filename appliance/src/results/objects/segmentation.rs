@@ -1,98 +1,208 @@
-//! Lesions as a binary Segmentation (PS3.3 A.51): one segment a lesion, one frame for each slice a lesion lies on.
+//! Sets of voxels as a binary Segmentation (PS3.3 A.51): calcified lesions, or the tissue of a perfusion analysis.
 //!
 //! Pixels are exactly the finding's runs. Frames stand in the order of segments, then slices, packed bit by bit
 //! without padding between frames (PS3.5 8.1.1).
 
+use std::collections::BTreeMap;
+
 use dicom_dictionary_std::{tags, uids};
 
 use super::dataset::{Code, DataSet};
-use super::subject::{Subject, cut};
+use super::subject::Subject;
+use super::voxels::Voxels;
 use crate::imaging::StackGeometry;
-use crate::store::finding::{Lesion, LesionSlice};
+use crate::store::finding::{Finding, Lesion};
 use crate::store::own_objects::{ResultKind, derived_uid};
+use crate::store::perfusion::TissueBit;
 
 /// A recommended colour for every lesion: amber, as on the screen, in CIELab scaled to 16 bits (PS3.3 C.10.7.1.1).
 const AMBER_CIELAB: [u16; 3] = [51_900, 36_200, 50_000];
 const HEART: Code = Code("80891009", "SCT", "Heart");
+pub(super) const BRAIN: Code = Code("12738006", "SCT", "Brain");
 
-/// One frame to be: its segment, its slice, and the runs of all parts of the lesion on it.
+/// One segment to be.
+pub(super) struct Segment {
+    label: String,
+    description: String,
+    /// Algorithm family (PS3.16 CID 7162).
+    family: Code,
+    category: Code,
+    property: Code,
+    anatomy: Code,
+    cie_lab: [u16; 3],
+    tracking_uid: String,
+    /// Row, first column and length, by slice.
+    runs: BTreeMap<u32, Vec<[u32; 3]>>,
+}
+
+/// Lesions by their number: segment 1 is lesion 1.
+pub(super) fn of_lesions(finding: &Finding) -> Vec<Segment> {
+    finding.lesions.iter().map(|lesion| of_lesion(&finding.id, lesion)).collect()
+}
+
+fn of_lesion(id: &str, lesion: &Lesion) -> Segment {
+    let mut runs: BTreeMap<u32, Vec<[u32; 3]>> = BTreeMap::new();
+    for part in &lesion.slices {
+        runs.entry(part.slice).or_default().extend(&part.runs);
+    }
+    Segment {
+        label: format!("Lesion {}", lesion.number),
+        description: format!("Agatston {:.1}, {:.1} mm3", lesion.agatston, lesion.volume_mm3),
+        family: Code("123101", "DCM", "Neighborhood Analysis"),
+        category: Code("49755003", "SCT", "Morphologically Abnormal Structure"),
+        property: Code("18115005", "SCT", "Pathologic calcification, calcified structure"),
+        anatomy: HEART,
+        cie_lab: AMBER_CIELAB,
+        tracking_uid: derived_uid(&["lesion", id, &lesion.number.to_string()]),
+        runs,
+    }
+}
+
+/// A kind of tissue as a segment.
+pub(super) struct TissueSegment {
+    pub bit: TissueBit,
+    label: &'static str,
+    category: Code,
+    property: Code,
+    cie_lab: [u16; 3],
+}
+
+const TISSUE: Code = Code("85756007", "SCT", "Tissue");
+
+/// In the order of segment numbers. Core and hypoperfused tissue are thresholds, not diagnoses: the property is the brain.
+pub(super) const PERFUSION_SEGMENTS: [TissueSegment; 5] = [
+    TissueSegment {
+        bit: TissueBit::Core,
+        label: "Low CBF (core)",
+        category: TISSUE,
+        property: BRAIN,
+        cie_lab: [35_600, 48_900, 38_900],
+    },
+    TissueSegment {
+        bit: TissueBit::Hypoperfused,
+        label: "Long Tmax (hypoperfused)",
+        category: TISSUE,
+        property: BRAIN,
+        cie_lab: [46_800, 20_900, 41_000],
+    },
+    TissueSegment {
+        bit: TissueBit::Brain,
+        label: "Analysed brain",
+        category: TISSUE,
+        property: BRAIN,
+        cie_lab: [45_000, 32_900, 32_900],
+    },
+    TissueSegment {
+        bit: TissueBit::Vessel,
+        label: "Vessels, left out",
+        category: Code("123037004", "SCT", "Body structure"),
+        property: Code("59820001", "SCT", "Blood vessel"),
+        cie_lab: [30_000, 45_000, 20_000],
+    },
+    TissueSegment {
+        bit: TissueBit::Csf,
+        label: "CSF, left out",
+        category: Code("91720002", "SCT", "Body Substance"),
+        property: Code("65216001", "SCT", "Cerebrospinal fluid"),
+        cie_lab: [40_000, 30_000, 20_000],
+    },
+];
+
+/// Every kind of tissue, those that are withheld or absent without a frame: numbers stay the same.
+pub(super) fn of_tissue(finding: &Finding, voxels: &Voxels<'_>) -> Vec<Segment> {
+    let volumes = voxels.part.volumes.as_ref();
+    let rule = |bit| match (bit, volumes) {
+        (TissueBit::Core, Some(volumes)) => format!("{}, {:.1} mL", volumes.core_rule, volumes.core_ml),
+        (TissueBit::Hypoperfused, Some(volumes)) => {
+            format!("{}, {:.1} mL", volumes.hypoperfused_rule, volumes.hypoperfused_ml)
+        }
+        (TissueBit::Core | TissueBit::Hypoperfused, None) => "withheld: a guard failed".into(),
+        (TissueBit::Brain, _) => "where maps were made".into(),
+        (TissueBit::Vessel | TissueBit::Csf, _) => "not counted in any volume".into(),
+    };
+    let segment = |tissue: &TissueSegment| Segment {
+        label: tissue.label.into(),
+        description: format!("{}; not for treatment selection", rule(tissue.bit)),
+        family: Code("123104", "DCM", "Bi-modal histogram threshold"),
+        category: tissue.category,
+        property: tissue.property,
+        anatomy: BRAIN,
+        cie_lab: tissue.cie_lab,
+        tracking_uid: derived_uid(&["tissue", &finding.id, tissue.label]),
+        runs: voxels.runs(tissue.bit),
+    };
+    PERFUSION_SEGMENTS.iter().map(segment).collect()
+}
+
+/// One frame to be.
 struct Frame<'a> {
     segment: u16,
     slice: u32,
-    parts: Vec<&'a LesionSlice>,
+    runs: &'a [[u32; 3]],
 }
 
 /// `None` where there is nothing to draw, or the images have no frame of reference to draw it in.
-pub(super) fn segmentation(subject: &Subject<'_>) -> Option<DataSet> {
-    let frames = frames(&subject.finding.lesions);
+pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segment]) -> Option<DataSet> {
+    let frames = frames(segments);
     let geometry = subject.stack.geometry.as_ref().ok()?;
     let frame_of_reference = subject.frame_of_reference()?;
-    let [row_spacing_mm, column_spacing_mm] = subject.stack.pixel_spacing_mm?;
+    let spacing_mm = subject.stack.pixel_spacing_mm?;
     if frames.is_empty() {
         return None;
     }
     let mut set = subject.begin(uids::SEGMENTATION_STORAGE, ResultKind::Segmentation, "1", 1);
     set.set(tags::FRAME_OF_REFERENCE_UID, frame_of_reference).empty(tags::POSITION_REFERENCE_INDICATOR);
     set.set(tags::IMAGE_TYPE, "DERIVED\\PRIMARY").set(tags::SEGMENTATION_TYPE, "BINARY");
-    set.set(tags::CONTENT_LABEL, "CALCIUM").set(tags::CONTENT_DESCRIPTION, cut(&subject.finding.label, 64));
+    set.set(tags::CONTENT_LABEL, label);
+    set.set(tags::CONTENT_DESCRIPTION, super::subject::cut(&subject.finding.label, 64));
     set.empty(tags::CONTENT_CREATOR_NAME);
-    set.set(tags::LOSSY_IMAGE_COMPRESSION, "00").set(tags::SEGMENTS_OVERLAP, "NO");
+    set.set(tags::LOSSY_IMAGE_COMPRESSION, "00").set(tags::SEGMENTS_OVERLAP, overlap(subject));
     set.us(tags::SAMPLES_PER_PIXEL, &[1]).set(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2");
     set.us(tags::ROWS, &[subject.stack.rows]).us(tags::COLUMNS, &[subject.stack.columns]);
     set.us(tags::BITS_ALLOCATED, &[1]).us(tags::BITS_STORED, &[1]).us(tags::HIGH_BIT, &[0]);
     set.us(tags::PIXEL_REPRESENTATION, &[0]).number(tags::NUMBER_OF_FRAMES, frames.len());
-    let segments = subject.finding.lesions.iter().map(|lesion| segment(subject, lesion));
-    set.sequence(tags::SEGMENT_SEQUENCE, segments.collect());
+    let items = segments.iter().zip(1..).map(|(segment, number)| item(subject, segment, number));
+    set.sequence(tags::SEGMENT_SEQUENCE, items.collect());
     dimensions(&mut set, &subject.finding.id);
-    let spacing = [row_spacing_mm, column_spacing_mm];
-    set.sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared(geometry, spacing)]);
+    set.sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_geometry(geometry, spacing_mm)]);
     let per_frame = frames.iter().map(|frame| per_frame(subject, geometry, frame));
     set.sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, per_frame.collect());
-    references(&mut set, subject);
+    set.sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![subject.series_of_sources()]);
     set.bytes(tags::PIXEL_DATA, pixels(&frames, subject.stack.rows, subject.stack.columns));
     Some(set)
 }
 
-fn frames(lesions: &[Lesion]) -> Vec<Frame<'_>> {
-    let mut frames: Vec<Frame<'_>> = Vec::new();
-    for lesion in lesions {
-        // At most LESIONS_MAX (400) lesions are listed.
-        let segment = u16::try_from(lesion.number).unwrap_or(u16::MAX);
-        for part in &lesion.slices {
-            match frames.last_mut() {
-                Some(frame) if (frame.segment, frame.slice) == (segment, part.slice) => {
-                    frame.parts.push(part);
-                }
-                _ => frames.push(Frame { segment, slice: part.slice, parts: vec![part] }),
-            }
-        }
-    }
-    frames
+/// Lesions share no voxel; the core lies within what is hypoperfused, and both in the brain.
+fn overlap(subject: &Subject<'_>) -> &'static str {
+    if subject.finding.perfusion.is_some() { "YES" } else { "NO" }
 }
 
-fn segment(subject: &Subject<'_>, lesion: &Lesion) -> DataSet {
+fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
+    // At most LESIONS_MAX (400) lesions are listed.
+    let numbered = segments.iter().zip(1u16..);
+    numbered
+        .flat_map(|(segment, number)| {
+            segment.runs.iter().map(move |(slice, runs)| Frame { segment: number, slice: *slice, runs })
+        })
+        .collect()
+}
+
+fn item(subject: &Subject<'_>, segment: &Segment, number: u16) -> DataSet {
     let algorithm = &subject.finding.algorithm;
     let mut family = DataSet::new();
-    let threshold = Code("123101", "DCM", "Neighborhood Analysis");
-    family.code(tags::ALGORITHM_FAMILY_CODE_SEQUENCE, threshold);
+    family.code(tags::ALGORITHM_FAMILY_CODE_SEQUENCE, segment.family);
     family.set(tags::ALGORITHM_NAME, &*algorithm.name).set(tags::ALGORITHM_VERSION, &*algorithm.version);
     family.set(tags::ALGORITHM_PARAMETERS, subject.provenance());
     let mut item = DataSet::new();
-    item.us(tags::SEGMENT_NUMBER, &[u16::try_from(lesion.number).unwrap_or(u16::MAX)]);
-    item.set(tags::SEGMENT_LABEL, format!("Lesion {}", lesion.number));
-    let words = format!("Agatston {:.1}, {:.1} mm3", lesion.agatston, lesion.volume_mm3);
-    item.set(tags::SEGMENT_DESCRIPTION, words);
+    item.us(tags::SEGMENT_NUMBER, &[number]);
+    item.set(tags::SEGMENT_LABEL, &*segment.label).set(tags::SEGMENT_DESCRIPTION, &*segment.description);
     item.set(tags::SEGMENT_ALGORITHM_TYPE, "AUTOMATIC").set(tags::SEGMENT_ALGORITHM_NAME, &*algorithm.name);
     item.sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![family]);
-    let category = Code("49755003", "SCT", "Morphologically Abnormal Structure");
-    item.code(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, category);
-    let calcification = Code("18115005", "SCT", "Pathologic calcification, calcified structure");
-    item.code(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, calcification);
-    item.code(tags::ANATOMIC_REGION_SEQUENCE, HEART);
-    item.us(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, &AMBER_CIELAB);
-    item.set(tags::TRACKING_ID, format!("Lesion {}", lesion.number));
-    let tracking = derived_uid(&["lesion", &subject.finding.id, &lesion.number.to_string()]);
-    item.set(tags::TRACKING_UID, tracking);
+    item.code(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, segment.category);
+    item.code(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, segment.property);
+    item.code(tags::ANATOMIC_REGION_SEQUENCE, segment.anatomy);
+    item.us(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, &segment.cie_lab);
+    item.set(tags::TRACKING_ID, &*segment.label).set(tags::TRACKING_UID, &*segment.tracking_uid);
     item
 }
 
@@ -115,7 +225,8 @@ fn dimensions(set: &mut DataSet, id: &str) {
     set.sequence(tags::DIMENSION_INDEX_SEQUENCE, vec![segment, place]);
 }
 
-fn shared(geometry: &StackGeometry, spacing_mm: [f64; 2]) -> DataSet {
+/// Pixel Measures and Plane Orientation: what all frames share.
+pub(super) fn shared_geometry(geometry: &StackGeometry, spacing_mm: [f64; 2]) -> DataSet {
     let mut measures = DataSet::new();
     measures.ds(tags::PIXEL_SPACING, &spacing_mm);
     measures.ds(tags::SLICE_THICKNESS, &[geometry.slice_increment_mm]);
@@ -129,48 +240,48 @@ fn shared(geometry: &StackGeometry, spacing_mm: [f64; 2]) -> DataSet {
     item
 }
 
+/// Where a slice stands.
+pub(super) fn place_of(geometry: &StackGeometry, slice: u32) -> DataSet {
+    let step = f64::from(slice);
+    let position = [0, 1, 2].map(|axis| geometry.origin_mm[axis] + step * geometry.slice_step_mm[axis]);
+    let mut place = DataSet::new();
+    place.ds(tags::IMAGE_POSITION_PATIENT, &position);
+    place
+}
+
+/// Names the image of a slice as what a frame was derived from.
+pub(super) fn source_of(item: &mut DataSet, subject: &Subject<'_>, slice: u32, derivation_code: Code) {
+    let Some(source) = subject.frame(slice) else { return };
+    let mut image = subject.image_item(source);
+    let purpose = Code("121322", "DCM", "Source image for image processing operation");
+    image.code(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, purpose);
+    // Same rows, same columns: a reader may lay the frame on its source without resampling.
+    image.set(tags::SPATIAL_LOCATIONS_PRESERVED, "YES");
+    let mut derivation = DataSet::new();
+    derivation.sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image]);
+    derivation.code(tags::DERIVATION_CODE_SEQUENCE, derivation_code);
+    item.sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation]);
+}
+
 fn per_frame(subject: &Subject<'_>, geometry: &StackGeometry, frame: &Frame<'_>) -> DataSet {
     let mut content = DataSet::new();
     // Slices count from the feet, as positions do: the index of a place is its slice, from 1.
     content.ul(tags::DIMENSION_INDEX_VALUES, &[frame.segment.into(), frame.slice + 1]);
-    let mut place = DataSet::new();
-    let step = f64::from(frame.slice);
-    let position = [0, 1, 2].map(|axis| geometry.origin_mm[axis] + step * geometry.slice_step_mm[axis]);
-    place.ds(tags::IMAGE_POSITION_PATIENT, &position);
     let mut segment = DataSet::new();
     segment.us(tags::REFERENCED_SEGMENT_NUMBER, &[frame.segment]);
     let mut item = DataSet::new();
-    if let Some(source) = subject.frame(frame.slice) {
-        let mut image = subject.image_item(source);
-        let purpose = Code("121322", "DCM", "Source image for image processing operation");
-        image.code(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, purpose);
-        // Same rows, same columns: a reader may lay the frame on its source without resampling.
-        image.set(tags::SPATIAL_LOCATIONS_PRESERVED, "YES");
-        let mut derivation = DataSet::new();
-        derivation.sequence(tags::SOURCE_IMAGE_SEQUENCE, vec![image]);
-        derivation.code(tags::DERIVATION_CODE_SEQUENCE, Code("113076", "DCM", "Segmentation"));
-        item.sequence(tags::DERIVATION_IMAGE_SEQUENCE, vec![derivation]);
-    }
+    source_of(&mut item, subject, frame.slice, Code("113076", "DCM", "Segmentation"));
     item.sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]);
-    item.sequence(tags::PLANE_POSITION_SEQUENCE, vec![place]);
+    item.sequence(tags::PLANE_POSITION_SEQUENCE, vec![place_of(geometry, frame.slice)]);
     item.sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment]);
     item
-}
-
-/// Common Instance Reference: the images the lesions lie on, in this very study.
-fn references(set: &mut DataSet, subject: &Subject<'_>) {
-    let mut series = DataSet::new();
-    series.set(tags::SERIES_INSTANCE_UID, subject.finding.series_uid.as_str());
-    let sources = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
-    series.sequence(tags::REFERENCED_INSTANCE_SEQUENCE, sources.collect());
-    set.sequence(tags::REFERENCED_SERIES_SEQUENCE, vec![series]);
 }
 
 fn pixels(frames: &[Frame<'_>], rows: u16, columns: u16) -> Vec<u8> {
     let (rows, columns) = (usize::from(rows), usize::from(columns));
     let mut bytes = vec![0u8; (frames.len() * rows * columns).div_ceil(8)];
     for (number, frame) in frames.iter().enumerate() {
-        for [row, first, length] in frame.parts.iter().flat_map(|part| &part.runs) {
+        for [row, first, length] in frame.runs {
             let start = (number * rows + *row as usize) * columns + *first as usize;
             for bit in start..start + *length as usize {
                 bytes[bit / 8] |= 1 << (bit % 8);
@@ -186,19 +297,9 @@ mod tests {
 
     #[test]
     fn frames_that_are_no_whole_bytes_follow_each_other_bit_by_bit() {
-        let part = |runs| LesionSlice {
-            slice: 0,
-            area_mm2: 1.0,
-            peak_hu: 1,
-            weight: 1,
-            agatston: 1.0,
-            hounsfield_sum: 1,
-            runs,
-        };
-        let (first, second) = (part(vec![[0, 1, 2]]), part(vec![[2, 0, 1]]));
-        let frame = |segment, part| Frame { segment, slice: 0, parts: vec![part] };
+        let frame = |segment, runs| Frame { segment, slice: 0, runs };
         // Three rows of three pixels: the second frame begins at bit 9.
-        let bytes = pixels(&[frame(1, &first), frame(2, &second)], 3, 3);
+        let bytes = pixels(&[frame(1, &[[0, 1, 2]]), frame(2, &[[2, 0, 1]])], 3, 3);
         let set: Vec<usize> = (0..18).filter(|bit| bytes[bit / 8] >> (bit % 8) & 1 == 1).collect();
         assert_eq!(set, [1, 2, 15]);
         assert_eq!(bytes.len(), 3);

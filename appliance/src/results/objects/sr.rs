@@ -7,8 +7,9 @@ use dicom_dictionary_std::{tags, uids};
 use super::dataset::{Code, DataSet};
 use super::sr_calcium::calcium;
 use super::sr_items::{Node, Relation, code, container, text, uid};
+use super::sr_perfusion;
 use super::subject::{MANUFACTURER, MODEL, Subject, cut, date_time};
-use crate::store::finding::{Finding, FindingState, Scope};
+use crate::store::finding::{Finding, FindingKind, FindingState, Scope};
 use crate::store::own_objects::{ResultKind, stating};
 
 const REPORT: Code = Code("122600", "DCM", "Cardiovascular Analysis Report");
@@ -106,8 +107,13 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
     let procedure = Code("426005005", "SCT", "Cardiac CT for calcium scoring");
     nodes.push(code(Relation::Concept, Code("121058", "DCM", "Procedure reported"), procedure));
     nodes.extend(observer(subject));
-    nodes.push(calcium(subject, basis));
-    container(Relation::Contains, REPORT, nodes).by_template("3900")
+    match subject.finding.kind {
+        FindingKind::Perfusion => sr_perfusion::root(subject, basis, nodes).by_template("1500"),
+        FindingKind::Calcium => {
+            nodes.push(calcium(subject, basis));
+            container(Relation::Contains, REPORT, nodes).by_template("3900")
+        }
+    }
 }
 
 /// TID 1004, the device as observer.
@@ -153,6 +159,11 @@ fn origin(finding: &Finding) -> String {
         Scope::Automatic { .. } => "Computed without a person and not confirmed; not for diagnosis.".into(),
         Scope::Region { reader, .. } => {
             format!("Measured in a region drawn by {reader} and not confirmed; not for diagnosis.")
+        }
+        Scope::Chosen { reader, .. } => {
+            format!(
+                "Computed with inlets or a method chosen by {reader} and not confirmed; not for diagnosis."
+            )
         }
     }
 }

@@ -25,8 +25,8 @@ const VOLUME_METHOD: Code = Code("112056", "DCM", "Volume scoring method");
 const MASS_METHOD: Code = Code("112057", "DCM", "Mass scoring method");
 const FINDING_SITE: Code = Code("363698007", "SCT", "Finding Site");
 const CORONARY: Code = Code("41801008", "SCT", "Coronary artery");
-const COMMENT: Code = Code("121106", "DCM", "Comment");
-const ONE: Code = Code("1", "UCUM", "no units");
+pub(super) const COMMENT: Code = Code("121106", "DCM", "Comment");
+pub(super) const ONE: Code = Code("1", "UCUM", "no units");
 const CUBIC_MM: Code = Code("mm3", "UCUM", "cubic millimeter");
 const MILLIGRAM: Code = Code("mg", "UCUM", "milligram");
 const HOUNSFIELD: Code = Code("[hnsf'U]", "UCUM", "Hounsfield unit");
@@ -102,7 +102,7 @@ fn site(vessel: Vessel) -> Code {
 }
 
 /// TID 4019.
-fn algorithm(subject: &Subject<'_>) -> Vec<Node> {
+pub(super) fn algorithm(subject: &Subject<'_>) -> Vec<Node> {
     let algorithm = &subject.finding.algorithm;
     let concept = Relation::Concept;
     vec![

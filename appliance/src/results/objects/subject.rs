@@ -12,9 +12,9 @@ use sidelight_provisioning::Site;
 
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
-use crate::imaging::{FrameSource, Stack, stack};
+use crate::imaging::{FrameSource, NoTimePoints, Stack, stack, time_points};
 use crate::part10::InstanceFacts;
-use crate::store::finding::{Finding, FindingState};
+use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::own_objects::{ResultKind, derived_uid};
 use crate::store::{Store, hex};
 
@@ -61,7 +61,10 @@ pub(super) fn program_sha256() -> &'static str {
 pub(super) struct Subject<'a> {
     pub finding: &'a Finding,
     pub maker: &'a Maker,
+    /// One frame for each slice: of a series with time points the first.
     pub stack: Stack,
+    /// Every source object once, in the order of the images.
+    sources: Vec<String>,
     pub facts: InstanceFacts,
     /// Header of the first image of the stack.
     first: InMemDicomObject,
@@ -76,7 +79,12 @@ impl<'a> Subject<'a> {
         maker: &'a Maker,
         now: &str,
     ) -> Result<Self, ObjectError> {
-        let stack = stack(store, &finding.study_uid, &finding.series_uid)?;
+        let whole = stack(store, &finding.study_uid, &finding.series_uid)?;
+        let sources = each_once(&whole);
+        let stack = match finding.kind {
+            FindingKind::Calcium => whole,
+            FindingKind::Perfusion => first_of_each(whole).map_err(|_| ObjectError::NoImages)?,
+        };
         let instances = store.instances(&finding.study_uid, &finding.series_uid)?;
         let source = stack.frames.first().ok_or(ObjectError::NoImages)?;
         let facts = instances.into_iter().map(|record| record.facts);
@@ -91,7 +99,7 @@ impl<'a> Subject<'a> {
             FindingState::Superseded => now,
             _ => &finding.created_at,
         };
-        Ok(Self { finding, maker, said_at: said_at.to_owned(), stack, facts, first })
+        Ok(Self { finding, maker, said_at: said_at.to_owned(), stack, sources, facts, first })
     }
 
     /// `YYYYMMDD` and `HHMMSS.FFF`, UTC.
@@ -132,9 +140,16 @@ impl<'a> Subject<'a> {
 
     /// Every source object once, in the order of the stack.
     pub(super) fn source_instances(&self) -> Vec<&str> {
-        let mut seen = std::collections::BTreeSet::new();
-        let uids = self.stack.frames.iter().map(|frame| frame.sop_instance_uid.as_str());
-        uids.filter(|uid| seen.insert(*uid)).collect()
+        self.sources.iter().map(String::as_str).collect()
+    }
+
+    /// An item that names the series and every object the finding was computed from.
+    pub(super) fn series_of_sources(&self) -> DataSet {
+        let mut series = DataSet::new();
+        series.set(tags::SERIES_INSTANCE_UID, self.finding.series_uid.as_str());
+        let items = self.sources.iter().map(|uid| self.sop_item(uid));
+        series.sequence(tags::REFERENCED_INSTANCE_SEQUENCE, items.collect());
+        series
     }
 
     /// What every object begins with: SOP Common, Patient, General Study, General Series, General Equipment.
@@ -150,9 +165,13 @@ impl<'a> Subject<'a> {
         set.set(tags::SERIES_INSTANCE_UID, kind.series(id).as_str());
         set.number(tags::INSTANCE_NUMBER, number);
         self.patient_and_study(&mut set);
-        let (series, modality, what) = describe(kind);
-        set.number(tags::SERIES_NUMBER, series).set(tags::MODALITY, modality);
-        set.set(tags::SERIES_DESCRIPTION, format!("Sidelight calcium: {what}"));
+        let (about, series) = match self.finding.kind {
+            FindingKind::Calcium => ("calcium", 9000),
+            FindingKind::Perfusion => ("CT perfusion", 9010),
+        };
+        let (number, modality, what) = describe(kind);
+        set.number(tags::SERIES_NUMBER, series + number).set(tags::MODALITY, modality);
+        set.set(tags::SERIES_DESCRIPTION, format!("Sidelight {about}: {what}"));
         set.set(tags::MANUFACTURER, MANUFACTURER).set(tags::MANUFACTURER_MODEL_NAME, MODEL);
         set.set(tags::DEVICE_SERIAL_NUMBER, &*self.maker.device);
         set.set(tags::STATION_NAME, cut(&self.maker.device, 16));
@@ -212,13 +231,32 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Every object of a stack once.
+fn each_once(stack: &Stack) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    let uids = stack.frames.iter().map(|frame| frame.sop_instance_uid.clone());
+    uids.filter(|uid| seen.insert(uid.clone())).collect()
+}
+
+/// The first frame of each position of a series with time points: the images that results are laid over.
+fn first_of_each(stack: Stack) -> Result<Stack, NoTimePoints> {
+    let timed = match time_points(&stack) {
+        // One of several series that make the scan: its own frames are the first ones.
+        Err(NoTimePoints::Single) => return Ok(stack),
+        timed => timed?,
+    };
+    let frames = timed.positions.into_iter().filter_map(|position| position.frames.into_iter().next());
+    Ok(Stack { frames: frames.collect(), positions_mm: None, geometry: Ok(timed.geometry), ..stack })
+}
+
 fn describe(kind: ResultKind) -> (u32, &'static str, &'static str) {
     // Far above what scanners number their series with, so results stand last.
     match kind {
-        ResultKind::StructuredReport => (9001, "SR", "measurements"),
-        ResultKind::Segmentation => (9002, "SEG", "lesions"),
-        ResultKind::SecondaryCapture => (9003, "OT", "pictures"),
-        ResultKind::EncapsulatedPdf => (9004, "DOC", "report"),
+        ResultKind::StructuredReport => (1, "SR", "measurements"),
+        ResultKind::Segmentation => (2, "SEG", "segments"),
+        ResultKind::SecondaryCapture => (3, "OT", "pictures"),
+        ResultKind::EncapsulatedPdf => (4, "DOC", "report"),
+        ResultKind::ParametricMap => (5, "CT", "maps"),
     }
 }
 

@@ -1,6 +1,6 @@
 // Talks to the box. Every failure becomes an ApiError whose message a person can act on.
 // Deliberately does not retry: each caller knows whether trying again makes sense.
-import type { BoxFacts, Finding, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
+import type { BoxFacts, Curve, Finding, MapKind, PerfusionChoice, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
 
 /** What the caller can do about it: sign in again, wait, try again, or give up. */
 export type ApiErrorKind = "unreachable" | "signed_out" | "not_found" | "refused" | "box_failed";
@@ -145,6 +145,42 @@ export async function postAssignments(uid: string, id: string, assignments: read
 /** The score at another threshold. Rejects with status 409 where a newer threshold was asked for meanwhile. */
 export async function fetchRescored(uid: string, id: string, thresholdHu: number): Promise<Rescored> {
   return json<Rescored>(`${findingPath(uid, id)}/rescored?threshold_hu=${thresholdHu}`);
+}
+
+/** One slice of a perfusion map, NaN where there is no value. */
+export async function fetchMapSlice(uid: string, id: string, map: MapKind, slice: number, pixelCount: number): Promise<Float32Array> {
+  const bytes = await bytesOf(`${findingPath(uid, id)}/maps/${map}/${slice}.f32`, pixelCount * 4);
+  return new Float32Array(bytes);
+}
+
+/** What each voxel of a slice is, a bit each. */
+export async function fetchTissue(uid: string, id: string, slice: number, pixelCount: number): Promise<Uint8Array> {
+  return new Uint8Array(await bytesOf(`${findingPath(uid, id)}/maps/tissue/${slice}.u8`, pixelCount));
+}
+
+async function bytesOf(path: string, expected: number): Promise<ArrayBuffer> {
+  const response = await request(path);
+  const bytes = await response.arrayBuffer().catch((thrown: unknown) => { throw errorFromThrow(thrown); });
+  if (bytes.byteLength !== expected) {
+    throw new ApiError("box_failed", `A map came with ${bytes.byteLength} bytes where ${expected} were expected. Try again.`);
+  }
+  return bytes;
+}
+
+/** Enhancement of one voxel over time. While the box reads the series into memory it rejects with "box_failed". */
+export async function fetchCurve(
+  uid: string,
+  id: string,
+  voxel: { column: number; row: number; slice: number },
+  signal: AbortSignal,
+): Promise<Curve> {
+  const where = `column=${voxel.column}&row=${voxel.row}&slice=${voxel.slice}`;
+  return json<Curve>(`${findingPath(uid, id)}/curve?${where}`, { signal });
+}
+
+/** Asks for the analysis with another choice; returns the id of the finding to come. */
+export async function postPerfusion(uid: string, id: string, choice: PerfusionChoice): Promise<string> {
+  return (await json<{ finding_id: string }>(`${findingPath(uid, id)}/perfusion`, post(choice))).finding_id;
 }
 
 /** The one-page report of a result that stands; the box makes it shortly after the result. */

@@ -247,6 +247,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/findings/{finding}/curve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The time-intensity curve of a voxel or a disc: enhancement in HU over the finding's `times_s`. While the series is
+         *     not in memory it is answered with 503 and read; ask again.
+         */
+        get: operations["curve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/findings/{finding}/lesions": {
         parameters: {
             query?: never;
@@ -258,6 +278,47 @@ export interface paths {
         put?: never;
         /** Say which vessel lesions lie in, all of the request or none of it. A confirmed finding becomes preliminary again. */
         post: operations["assign"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/findings/{finding}/maps/{map}/{slice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One slice of a map: rows x columns 32-bit floats in little endian, NaN where there is no value (`cbf`, `cbv`, `mtt`,
+         *     `ttp`, `tmax`; `3.f32`), or of `tissue`: bytes with the bits 1 brain, 2 vessel, 4 CSF, 8 core, 16 hypoperfused
+         *     (`3.u8`). Slices count from 0 in the order of the series' positions.
+         */
+        get: operations["map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/findings/{finding}/perfusion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Analyse again with other inlets or another method. The answer is a finding with the returned id, beside the
+         *     automatic one.
+         */
+        post: operations["choose"];
         delete?: never;
         options?: never;
         head?: never;
@@ -566,6 +627,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AcquisitionSummary: {
+            /** @description `continuous`, `shuttle` or `interleaved`. */
+            mode: string;
+            /** @description What the times were taken from. */
+            clock: string;
+            /**
+             * Format: int32
+             * @description Of the position that has the fewest.
+             */
+            time_points: number;
+            /** Format: double */
+            duration_s: number;
+        };
         /** @enum {string} */
         ActivityState: "receiving" | "waiting" | "queued" | "running" | "idle" | "failed";
         /** @description Which program computed it, and where. */
@@ -671,6 +745,14 @@ export interface components {
              */
             hounsfield_sum: number;
         };
+        /** @description Enhancement of a voxel or a disc over time. */
+        CurveAnswer: {
+            times_s: number[];
+            /** @description Above the mean before the bolus, one value for each time. */
+            enhancement_hu: number[];
+            /** @description How many voxels the curve is the mean of. */
+            voxels: number;
+        };
         DestinationState: {
             name: string;
             /** @description `dicom` or `stow`. */
@@ -708,6 +790,13 @@ export interface components {
             top: string;
             bottom: string;
         };
+        /** @description A file beside the finding's document. */
+        FilePart: {
+            name: string;
+            /** Format: int64 */
+            bytes: number;
+            sha256: string;
+        };
         Finding: {
             id: string;
             study_uid: string;
@@ -735,6 +824,7 @@ export interface components {
              * @description How often a reader changed what it says; a document or message names the revision it states.
              */
             revision?: number;
+            perfusion?: components["schemas"]["PerfusionPart"] | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -751,7 +841,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "calcium";
+        FindingKind: "perfusion" | "calcium";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -762,6 +852,8 @@ export interface components {
             /** @description Newest first, superseded ones included. */
             findings: components["schemas"]["Finding"][];
         };
+        /** @enum {string} */
+        FlowReference: "normal_tissue" | "contralateral";
         /** @description At the pace of the last days. Absent during a box's first day. */
         Forecast: {
             /** Format: int64 */
@@ -776,6 +868,21 @@ export interface components {
              * @description Until objects are refused; absent where nothing arrived.
              */
             days_left?: number | null;
+        };
+        /** @description The grid of the maps: that of the images. */
+        Grid: {
+            /** Format: int32 */
+            columns: number;
+            /** Format: int32 */
+            rows: number;
+            /** Format: int32 */
+            slices: number;
+            /** Format: double */
+            column_spacing_mm: number;
+            /** Format: double */
+            row_spacing_mm: number;
+            /** Format: double */
+            slice_increment_mm: number;
         };
         Headline: {
             text: string;
@@ -817,6 +924,14 @@ export interface components {
             decision: components["schemas"]["IdentityChoice"];
             /** @description Who decides; the reading station where nobody is named. */
             by?: string | null;
+        };
+        /** @description Enhancement over time where blood comes in or goes out. */
+        InletCurve: {
+            /** @description Column, row, slice of each voxel. */
+            voxels: number[][];
+            /** @description The list was cut; the curve is the mean of all. */
+            voxels_truncated: boolean;
+            enhancement_hu: number[];
         };
         IsolatedObject: {
             study_uid?: string | null;
@@ -968,6 +1083,11 @@ export interface components {
             /** @description Row, first column, length in pixels. */
             runs: number[][];
         };
+        /**
+         * @description The five maps, in the order they are shown.
+         * @enum {string}
+         */
+        MapKind: "cbf" | "cbv" | "mtt" | "ttp" | "tmax";
         /** @description What mass stands on. */
         MassCalibration: {
             /**
@@ -984,6 +1104,93 @@ export interface components {
             value: number;
             /** @description UCUM. */
             unit: string;
+        };
+        MotionSummary: {
+            /** Format: int32 */
+            passes: number;
+            /** @description Passes that were left out, counted from 1. */
+            rejected: number[];
+            /**
+             * Format: double
+             * @description How far the head's surface moved at most in the passes that were kept.
+             */
+            largest_mm: number;
+        };
+        /** @description What a reader may choose; the default is what the box does by itself. */
+        PerfusionChoice: {
+            /** @default null */
+            artery: components["schemas"]["Spot"] | null;
+            /** @default null */
+            vein: components["schemas"]["Spot"] | null;
+            /** @default osvd */
+            method: components["schemas"]["PerfusionMethod"];
+            /** @default normal_tissue */
+            reference: components["schemas"]["FlowReference"];
+            /**
+             * @description Multiplies the arterial input by the ratio of the two curves' areas (partial volume of a small artery).
+             * @default false
+             */
+            scale_by_vein: boolean;
+        };
+        /** @description One map: 32-bit floats in little endian, slice by slice, row by row; NaN where there is no value. */
+        PerfusionMap: {
+            kind: components["schemas"]["MapKind"];
+            title: string;
+            /** @description UCUM. */
+            unit: string;
+            /** @description The unit as people write it. */
+            unit_text: string;
+            display_range: number[];
+            file: components["schemas"]["FilePart"];
+        };
+        /** @enum {string} */
+        PerfusionMethod: "osvd" | "csvd" | "tikhonov" | "richardson_lucy";
+        /** @description Everything but the voxels. */
+        PerfusionPart: {
+            /** @description Must be shown wherever a map, a curve or a volume is. */
+            statement: string;
+            grid: components["schemas"]["Grid"];
+            /** @description CBF, CBV, MTT, TTP, Tmax. */
+            maps: components["schemas"]["PerfusionMap"][];
+            /** @description What each voxel is, one byte a voxel, bits of `TissueBit`. */
+            tissue: components["schemas"]["FilePart"];
+            /** @description Zero is the first image; every curve has one value for each. */
+            times_s: number[];
+            /**
+             * Format: double
+             * @description When the bolus reached the artery: the zero of TTP.
+             */
+            arrival_s: number;
+            artery: components["schemas"]["InletCurve"];
+            vein?: components["schemas"]["InletCurve"] | null;
+            vein_scale?: components["schemas"]["VeinScale"] | null;
+            volumes?: components["schemas"]["PerfusionVolumes"] | null;
+            /** @description What makes the analysis doubtful. Not empty: `volumes` is absent. */
+            guards: components["schemas"]["Warning"][];
+            choice: components["schemas"]["PerfusionChoice"];
+            /** @description The parameters that were used, one sentence each. */
+            parameters: string[];
+            motion: components["schemas"]["MotionSummary"];
+            acquisition: components["schemas"]["AcquisitionSummary"];
+        };
+        PerfusionVolumes: {
+            /** @description `CBF below 30 % of the reference`. */
+            core_rule: string;
+            /** Format: double */
+            core_ml: number;
+            /** @description `Tmax above 6 s`. */
+            hypoperfused_rule: string;
+            /** Format: double */
+            hypoperfused_ml: number;
+            /** Format: double */
+            mismatch_ml: number;
+            /**
+             * Format: double
+             * @description Hypoperfused over core; absent where there is no core.
+             */
+            ratio?: number | null;
+            /** @description What the core is relative to, with its flow. */
+            reference: string;
         };
         /** @enum {string} */
         PixelUnit: "HU" | "stored";
@@ -1079,6 +1286,11 @@ export interface components {
             reader: string;
             /** @enum {string} */
             kind: "region";
+        } | {
+            choice: components["schemas"]["PerfusionChoice"];
+            reader: string;
+            /** @enum {string} */
+            kind: "chosen";
         };
         /** @description Which thresholds were used, and why these. */
         Scoring: {
@@ -1131,6 +1343,14 @@ export interface components {
         };
         SignIn: {
             token: string;
+        };
+        /** @description A disc in one slice. */
+        Spot: {
+            center_px: number[];
+            /** Format: int32 */
+            slice: number;
+            /** Format: double */
+            radius_px: number;
         };
         StackShape: {
             /** Format: int32 */
@@ -1253,6 +1473,15 @@ export interface components {
             volume_mm3: number;
             /** Format: double */
             mass_mg?: number | null;
+        };
+        VeinScale: {
+            /** Format: double */
+            factor: number;
+            /**
+             * Format: double
+             * @description Before it was kept within its bounds.
+             */
+            measured: number;
         };
         /** @enum {string} */
         Verdict: "confirmed" | "rejected";
@@ -1642,6 +1871,56 @@ export interface operations {
             };
         };
     };
+    curve: {
+        parameters: {
+            query: {
+                /** @description Pixel centres are at whole coordinates. */
+                column: number;
+                row: number;
+                slice: number;
+                /** @description Of a disc; a single voxel without it. */
+                radius_px?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CurveAnswer"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     assign: {
         parameters: {
             query?: never;
@@ -1672,6 +1951,78 @@ export interface operations {
                 };
             };
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    map: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    choose: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PerfusionChoice"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RegionAccepted"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

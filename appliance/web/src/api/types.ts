@@ -23,6 +23,7 @@ export type Measurement = Schemas["Measurement"];
 export type Vessel = Schemas["Vessel"];
 export type Calcium = Whole<Omit<Schemas["Calcium"], "vessels">> & { vessels: VesselSum[] };
 export type VesselSum = Whole<Schemas["VesselSum"]>;
+export type Warning = Schemas["Warning"];
 export type BoxFacts = Whole<Schemas["BoxState"]>;
 export type BoxLedger = Whole<Schemas["BoxLedger"]>;
 export type LedgerLine = Whole<Schemas["LedgerLine"]>;
@@ -42,6 +43,15 @@ export type QuarantinedObject = Whole<Schemas["QuarantinedObject"]>;
 export type Keeping = Whole<Schemas["Keeping"]>;
 export type KeptLine = Whole<Schemas["KeptLine"]>;
 
+export type PerfusionPart = Whole<Schemas["PerfusionPart"]>;
+export type PerfusionMap = PerfusionPart["maps"][number];
+export type MapKind = Schemas["MapKind"];
+export type InletCurve = Whole<Schemas["InletCurve"]>;
+export type PerfusionChoice = PerfusionPart["choice"];
+export type PerfusionMethod = Schemas["PerfusionMethod"];
+export type FlowReference = Schemas["FlowReference"];
+export type Curve = Schemas["CurveAnswer"];
+
 export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium"> & {
   lesions: Lesion[];
   scope: Scope;
@@ -50,7 +60,10 @@ export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "cal
 
 export type Rescored = Omit<Whole<Schemas["Rescored"]>, "lesions"> & { lesions: Lesion[] };
 
-export type Scope = Extract<Schemas["Scope"], { kind: "automatic" }> | { kind: "region"; shape: Shape; reader: string };
+export type Scope =
+  | Extract<Schemas["Scope"], { kind: "automatic" }>
+  | { kind: "region"; shape: Shape; reader: string }
+  | { kind: "chosen"; choice: PerfusionChoice; reader: string };
 
 /** Pixel (i, j) is inside when (i - cx)^2 + (j - cy)^2 <= r^2; pixel centres are at integer coordinates. */
 type Circle = Omit<Extract<Schemas["Shape"], { shape: "circle" }>, "center_px"> & { center_px: [number, number] };

@@ -1,4 +1,5 @@
-import type { Finding, Measurement, Shape } from "../api/types";
+import type { Finding, Measurement, Scope, Shape, Warning } from "../api/types";
+import { PerfusionDetails, PerfusionNumbers } from "../perfusion/PerfusionNumbers";
 import { Icon } from "../shell/Icon";
 import * as words from "../state/words";
 import { LesionTable } from "./LesionTable";
@@ -20,20 +21,22 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
   return (
     <article class={chosen ? "finding chosen" : "finding"} data-state={finding.state} aria-label={finding.title}>
       <header>
-        <h2>{region ? "Agatston in drawn region" : finding.title}</h2>
+        <h2>{titleOf(finding)}</h2>
         <StateBadge state={finding.state} />
       </header>
+      {finding.perfusion !== null && <PerfusionNumbers part={finding.perfusion} label={finding.label} />}
       {score !== null && <Score finding={finding} score={score} lead={!region} />}
-      {finding.warnings.map((warning) => (
+      {warningsOf(finding).map((warning) => (
         <p key={warning.code} class="caution"><Icon name="warning" /> <span>{words.capitalised(warning.text)}.</span></p>
       ))}
       <StateLine finding={finding} />
       <Review finding={finding} />
       {finding.calcium !== null && <VesselTable finding={finding} calcium={finding.calcium} />}
-      {!chosen && finding.lesions.length > 0 && <button type="button" onClick={choose}>Show on the image</button>}
+      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
       {finding.calcium !== null && chosen && <Threshold finding={finding} />}
-      {finding.calcium === null && <Measurements finding={finding} />}
+      {finding.perfusion !== null && chosen && <PerfusionDetails part={finding.perfusion} />}
+      {finding.calcium === null && finding.perfusion === null && <Measurements finding={finding} />}
       <Provenance finding={finding} />
     </article>
   );
@@ -113,12 +116,42 @@ function shapeWords(shape: Shape): string {
   return `Freehand outline of ${shape.points_px.length} points, ${slices}.`;
 }
 
+function scopeWords(scope: Scope): string {
+  switch (scope.kind) {
+    case "automatic":
+      return scope.rule;
+    case "region":
+      return `${shapeWords(scope.shape)} Drawn by ${scope.reader}.`;
+    case "chosen":
+      return `Inlets or method chosen by ${scope.reader}.`;
+  }
+}
+
+function titleOf(finding: Finding): string {
+  switch (finding.scope.kind) {
+    case "automatic":
+      return finding.title;
+    case "region":
+      return "Agatston in drawn region";
+    case "chosen":
+      return `${finding.title}, chosen inlets or method`;
+  }
+}
+
+/** What a guard says stands with the volumes it withholds; what perfusion was validated on stands above the maps. */
+function warningsOf(finding: Finding): Warning[] {
+  const { perfusion, warnings } = finding;
+  if (perfusion === null) return warnings;
+  const said = new Set(["phantoms_only", "withheld", ...perfusion.guards.map((guard) => guard.code)]);
+  return warnings.filter((warning) => !said.has(warning.code));
+}
+
 function Provenance({ finding }: { finding: Finding }) {
   const { algorithm, scope } = finding;
   return (
     <details class="provenance">
       <summary>How this was measured</summary>
-      <p>{scope.kind === "automatic" ? scope.rule : `${shapeWords(scope.shape)} Drawn by ${scope.reader}.`}</p>
+      <p>{scopeWords(scope)}</p>
       <dl>
         <div><dt>Algorithm</dt><dd>{algorithm.name} {algorithm.version}</dd></div>
         <div><dt>Processor</dt><dd>{algorithm.processor}</dd></div>
@@ -141,6 +174,16 @@ export function EarlierFinding({ finding }: { finding: Finding }) {
         <span class="quiet">{words.moment(finding.created_at)}</span>
       </p>
       <p class="quiet">{finding.superseded_reason ?? finding.reason ?? "A newer result replaces this one."}</p>
+    </article>
+  );
+}
+
+/** An analysis that does not apply, and why. */
+export function SilentFinding({ finding }: { finding: Finding }) {
+  return (
+    <article class="earlier-finding" data-state={finding.state} aria-label={finding.title}>
+      <p><StateBadge state={finding.state} short /> {finding.title}</p>
+      <p class="quiet reason-text">{finding.reason ?? "The box gave no reason."}</p>
     </article>
   );
 }

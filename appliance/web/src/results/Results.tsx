@@ -2,19 +2,21 @@ import { awaitedFindingId, chosenFindingId, currentFindings, earlierFindings, fi
 import { Icon } from "../shell/Icon";
 import { draft } from "../state/region";
 import { activityWords } from "../state/words";
-import { EarlierFinding, FindingCard } from "./FindingCard";
+import type { Finding } from "../api/types";
+import { EarlierFinding, FindingCard, SilentFinding } from "./FindingCard";
 import { DrawingHint, RegionEditor } from "./RegionEditor";
 
 export function Results() {
   const current = currentFindings.value;
+  const silent = current.filter((one) => !says(one));
   const earlier = earlierFindings.value;
   return (
     <aside class="results" aria-label="Results">
       {draft.value?.complete === true ? <RegionEditor /> : <DrawingHint />}
-      {awaitedFindingId.value !== null && <p class="notice" role="status">Measuring the region…</p>}
+      {awaitedFindingId.value !== null && <p class="notice" role="status">Computing what was asked for…</p>}
       <Activity />
       <Cautions />
-      {current.map((one) => (
+      {current.filter(says).map((one) => (
         <FindingCard
           key={one.id}
           finding={one}
@@ -23,6 +25,12 @@ export function Results() {
         />
       ))}
       {current.length === 0 && study.value !== null && <p class="quiet page-note">No result yet.</p>}
+      {silent.length > 0 && (
+        <details class="earlier" open={silent.length === current.length}>
+          <summary>Does not apply ({silent.length})</summary>
+          {silent.map((one) => <SilentFinding key={one.id} finding={one} />)}
+        </details>
+      )}
       {earlier.length > 0 && (
         <details class="earlier">
           <summary>Earlier ({earlier.length})</summary>
@@ -34,10 +42,17 @@ export function Results() {
   );
 }
 
+/** An analysis that does not fit the series only says why; several of them would hide what was found. */
+function says(finding: Finding): boolean {
+  return finding.state !== "not_applicable" || finding.scope.kind !== "automatic";
+}
+
 /** What is odd about the images themselves, whatever was found in them. */
 function Cautions() {
   const conflicts = study.value?.conflict_count ?? 0;
-  const problem = series.value?.stack == null ? null : series.value.stack_problem;
+  // Time points share their positions by nature.
+  const dynamic = currentFindings.value.some((one) => one.perfusion !== null && one.series_uid === series.value?.uid);
+  const problem = dynamic || series.value?.stack == null ? null : series.value.stack_problem;
   return (
     <>
       {problem !== null && <p class="caution"><Icon name="warning" /> <span>{problem}</span></p>}

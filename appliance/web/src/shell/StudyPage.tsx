@@ -1,4 +1,6 @@
 import { signal } from "@preact/signals";
+import { PerfusionView } from "../perfusion/PerfusionView";
+import { imagesWanted, perfusion } from "../perfusion/state";
 import { Results } from "../results/Results";
 import { chosenSeriesUid, reloadStudy, series, study, studyProblem } from "../state/opened";
 import { ledgerHash } from "../state/page";
@@ -58,11 +60,18 @@ export function StudyPage() {
             {studyProblem.value} <button type="button" onClick={reloadStudy}>Try again</button>
           </p>
         )}
-        {volumeOpen.value ? <><VolumeBar /><VolumePane /></> : <><Toolbar /><Viewport /></>}
+        <Stage />
       </main>
       <Results />
     </div>
   );
+}
+
+/** The 3-D view where it was asked for, else maps where there are any, else the images. */
+function Stage() {
+  if (volumeOpen.value) return <><VolumeBar /><VolumePane /></>;
+  if (perfusion.value !== null && !imagesWanted.value) return <PerfusionView />;
+  return <><Toolbar /><Viewport /></>;
 }
 
 function StudyName() {

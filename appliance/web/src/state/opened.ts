@@ -12,7 +12,7 @@ export const findingsLoaded = signal(false);
 export const studyProblem = signal<string | null>(null);
 export const chosenSeriesUid = signal<string | null>(null);
 export const chosenFindingId = signal<string | null>(null);
-/** A region sent to the box whose finding has not come yet. */
+/** A question sent to the box whose finding has not come yet. */
 export const awaitedFindingId = signal<string | null>(null);
 
 /** Shown apart, folded: they no longer say what is true. */
@@ -33,7 +33,8 @@ function isAutomatic(finding: Finding): boolean {
 
 export const finding = computed<Finding | null>(() => {
   const chosen = findings.value.find((one) => one.id === chosenFindingId.value);
-  return chosen ?? currentFindings.value.find((one) => one.lesions.length > 0) ?? currentFindings.value[0] ?? null;
+  const telling = currentFindings.value.find((one) => one.lesions.length > 0 || one.perfusion !== null);
+  return chosen ?? telling ?? currentFindings.value[0] ?? null;
 });
 
 export const series = computed<SeriesSummary | null>(() => {
@@ -144,23 +145,29 @@ onStudy((changed: StudySummary | null) => {
   void refetch(uid);
 });
 
-/** How long a region may take before the reader is told: the box is asked again until then. */
-const REGION_PATIENCE_MS = 20_000;
+/** How long an answer may take before the reader is told: the box is asked again until then. */
+const ANSWER_PATIENCE_MS = 20_000;
 
 /** Resolves once the finding is listed; rejects with a sentence for the reader. */
 export async function measureRegion(seriesUid: string, shape: Shape): Promise<void> {
   const wanted = uid;
   if (wanted === null) return;
-  const id = await postRegion(wanted, seriesUid, shape);
+  await awaitFinding(await postRegion(wanted, seriesUid, shape));
+}
+
+/** Waits for the finding that answers a question, and chooses it. Rejects with a sentence for the reader. */
+export async function awaitFinding(id: string): Promise<void> {
+  const wanted = uid;
+  if (wanted === null) return;
   awaitedFindingId.value = id;
-  const deadline = Date.now() + REGION_PATIENCE_MS;
+  const deadline = Date.now() + ANSWER_PATIENCE_MS;
   while (uid === wanted && awaitedFindingId.value === id) {
     await new Promise((resolve) => setTimeout(resolve, REFETCH_PAUSE_MS));
     if (uid !== wanted) return;
     takeFindings(await fetchFindings(wanted));
     if (Date.now() > deadline && awaitedFindingId.peek() === id) {
       awaitedFindingId.value = null;
-      throw new ApiError("box_failed", `The box (${box.value?.device ?? "no name"}) has not measured the region yet. It will be listed when it is done.`);
+      throw new ApiError("box_failed", `The box (${box.value?.device ?? "no name"}) has not answered yet. It will be listed when it is done.`);
     }
   }
 }

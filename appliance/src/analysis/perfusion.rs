@@ -1,0 +1,176 @@
+//! CT perfusion: whether it applies, the analysis on the processor, the finding in words and files.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sidelight_kernels::perfusion::{self as kernel, Dynamic, Perfusion, PerfusionError};
+
+use super::applicability::{Applicability, perfusion as judge};
+use super::draft::{does_not_apply, fail};
+use super::perfusion_part::{acquisition, parameters, part, warning};
+use super::study::Images;
+use super::{Analysis, AnalysisError, blocking};
+use crate::imaging::{TimeSource, TimedStack, dynamic};
+use crate::store::finding::{Finding, Measurement};
+use crate::store::perfusion::{PerfusionChoice, PerfusionPart, STATEMENT};
+use crate::store::resident::Kept;
+use crate::store::{Progress, ProgressState, StoreError};
+
+pub(super) const TITLE: &str = "CT perfusion";
+pub(super) const LABEL: &str = "CT perfusion, automatic, unreviewed; validated on digital phantoms only; not for \
+                                treatment selection";
+pub(super) const CHOSEN_LABEL: &str = "CT perfusion with a reader's inlets or method, unreviewed; validated on \
+                                       digital phantoms only; not for treatment selection";
+pub(super) const RULE: &str = "The brain is found inside the skull, without CSF and large vessels; the artery and the \
+                               vein are found by the height, time and shape of their curves. Fails where much of the \
+                               skull is outside the scan or the bolus is weak.";
+
+impl Analysis {
+    /// Analyses a series where that applies; every way it ends is written into the finding.
+    pub(super) async fn perfusion(
+        &mut self,
+        finding: &mut Finding,
+        images: &Images,
+        choice: PerfusionChoice,
+    ) -> Result<(), AnalysisError> {
+        let timed = match judge(&images.facts, &images.stack, &images.timed) {
+            Applicability::Yes(timed) => timed,
+            Applicability::No(reason) => {
+                does_not_apply(finding, reason);
+                return Ok(());
+            }
+        };
+        if !self.may_start(finding).await? {
+            return Ok(());
+        }
+        let dynamic = match self.read_dynamic(finding, timed.clone()).await? {
+            Ok(dynamic) => dynamic,
+            Err(reason) => {
+                does_not_apply(finding, reason);
+                return Ok(());
+            }
+        };
+        match self.analyse(finding, &dynamic, choice).await {
+            Ok(perfusion) => self.keep_perfusion(finding, &timed, dynamic, perfusion, choice).await?,
+            Err(Ended::DoesNotApply(reason)) => does_not_apply(finding, reason),
+            Err(Ended::Failed(reason)) => fail(finding, reason),
+        }
+        self.name_processor(finding).await;
+        Ok(())
+    }
+
+    /// Puts a finding's series into memory again, so that curves can be asked of it: a restart forgot it.
+    pub(super) async fn revive(&mut self, finding: &Finding, images: &Images) -> Result<(), AnalysisError> {
+        let (Ok(timed), Some(part)) = (&images.timed, &finding.perfusion) else { return Ok(()) };
+        let choice = part.choice;
+        let Ok(dynamic) = self.read_dynamic(finding, timed.clone()).await? else { return Ok(()) };
+        if let Ok(perfusion) = self.analyse(finding, &dynamic, choice).await {
+            self.store.live().resident().put(Kept::new(&finding.id, dynamic, perfusion));
+        }
+        Ok(())
+    }
+
+    async fn read_dynamic(
+        &mut self,
+        finding: &Finding,
+        timed: TimedStack,
+    ) -> Result<Result<Arc<Dynamic>, String>, AnalysisError> {
+        // Two series of this size at once may be more than the box has.
+        self.store.live().resident().clear();
+        self.volume = None;
+        self.running(&finding.study_uid, "reading images", 0);
+        blocking(move || dynamic(&timed).map(Arc::new).map_err(|error| error.to_string())).await
+    }
+
+    async fn analyse(
+        &self,
+        finding: &Finding,
+        dynamic: &Arc<Dynamic>,
+        choice: PerfusionChoice,
+    ) -> Result<Perfusion, Ended> {
+        let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
+        let (dynamic, parameters) = (dynamic.clone(), parameters(&choice, dynamic.dimensions()));
+        let analysed = self.compute.run(move |processor| {
+            let mut checkpoint = |fraction: f32| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "0 to 1 becomes 10 to 100"
+                )]
+                let percent = 10 + (fraction.clamp(0.0, 1.0) * 90.0) as u8;
+                let state = ProgressState::Running;
+                let progress =
+                    Progress { state, stage: "computing perfusion".into(), percent: Some(percent) };
+                store.live().set_progress(&study, &progress);
+                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            kernel::analyse(processor, &dynamic, &parameters, &mut checkpoint)
+        });
+        match analysed.await {
+            Ok(Ok(perfusion)) => Ok(perfusion),
+            Ok(Err(error @ (PerfusionError::Processor(_) | PerfusionError::Cancelled))) => {
+                Err(Ended::Failed(error.to_string()))
+            }
+            // What the images are, not what the box did.
+            Ok(Err(error)) => Err(Ended::DoesNotApply(error.to_string())),
+            Err(error) => Err(Ended::Failed(error.to_string())),
+        }
+    }
+
+    /// Files the maps, writes the numbers, keeps the series for questions about its curves.
+    async fn keep_perfusion(
+        &self,
+        finding: &mut Finding,
+        timed: &TimedStack,
+        dynamic: Arc<Dynamic>,
+        perfusion: Perfusion,
+        choice: PerfusionChoice,
+    ) -> Result<(), AnalysisError> {
+        self.running(&finding.study_uid, "filing maps", 99);
+        let (store, draft, acquisition) = (self.store.clone(), finding.clone(), acquisition(timed));
+        let filed = move || {
+            let part = part(&store, &draft, &dynamic, &perfusion, acquisition, choice)?;
+            Ok::<_, StoreError>((part, Kept::new(&draft.id, dynamic, perfusion)))
+        };
+        let (part, kept) = blocking(filed).await??;
+        self.store.live().resident().put(kept);
+        fill(finding, timed.clock, part);
+        Ok(())
+    }
+}
+
+/// How an analysis ended without maps.
+enum Ended {
+    DoesNotApply(String),
+    Failed(String),
+}
+
+fn fill(finding: &mut Finding, clock: TimeSource, part: PerfusionPart) {
+    finding.warnings = vec![warning("phantoms_only", STATEMENT)];
+    finding.warnings.extend(part.guards.iter().cloned());
+    if !part.guards.is_empty() {
+        let text = "core, hypoperfusion and mismatch are withheld for the reasons named here";
+        finding.warnings.push(warning("withheld", text));
+    }
+    if clock != TimeSource::Acquired {
+        let text =
+            format!("the images do not say when they were taken; times come from {}", part.acquisition.clock);
+        finding.warnings.push(warning("clock", text));
+    }
+    if !part.motion.rejected.is_empty() {
+        let (left_out, all) = (part.motion.rejected.len(), part.motion.passes);
+        let text = format!("{left_out} of {all} time points were left out because the head moved");
+        finding.warnings.push(warning("motion_rejected", text));
+    }
+    let measurement =
+        |name: &str, value, unit: &str| Measurement { name: name.into(), value, unit: unit.into() };
+    if let Some(volumes) = &part.volumes {
+        finding.measurements = vec![
+            measurement("Core volume", volumes.core_ml, "mL"),
+            measurement("Hypoperfused volume", volumes.hypoperfused_ml, "mL"),
+            measurement("Mismatch volume", volumes.mismatch_ml, "mL"),
+        ];
+        finding.measurements.extend(volumes.ratio.map(|ratio| measurement("Mismatch ratio", ratio, "1")));
+    }
+    finding.perfusion = Some(part);
+}
