@@ -80,8 +80,9 @@ fn set_up(folder: &Path) -> anyhow::Result<Stage> {
     say("broker", &format!("mosquitto at {}", broker.url()));
     let begun = now();
     let box_folder = folder.join("box");
-    let sidelight =
-        appliance().processor(Processor::Auto).broker(&broker.url()).folder(&box_folder).start()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository's root");
+    let box_wanted = appliance().processor(Processor::Auto).broker(&broker.url()).folder(&box_folder);
+    let sidelight = box_wanted.networks(&root.join("models/bundles")).start()?;
     let ready = sidelight.ready();
     let took_s = begun.elapsed().as_secs_f64();
     say("box", &format!("{} at {}, ready after {took_s:.1} s", ready.ae_title, ready.dicom));
@@ -134,7 +135,7 @@ fn show_patient(stage: &Stage, folder: &Path) -> anyhow::Result<bool> {
 fn wait_for_finding(stage: &Stage, api: &Api, states: &[&str]) -> anyhow::Result<Value> {
     let found = within(patience(), || {
         let study = api.studies().ok()?.first()?["uid"].as_str()?.to_owned();
-        let newest = api.findings(&study).ok()?.into_iter().next()?;
+        let newest = api.findings_of(&study, "calcium").ok()?.into_iter().next()?;
         states.contains(&newest["state"].as_str()?).then_some(newest)
     });
     found.with_context(|| format!("no finding came out of the box\n{}", stage.sidelight.evidence()))
@@ -177,7 +178,7 @@ fn show_folder(stage: &Stage, study: &Path) -> anyhow::Result<bool> {
     let mut reported = 0;
     for study in &studies {
         report::study(study);
-        for finding in api.findings(study["uid"].as_str().unwrap_or_default())? {
+        for finding in api.findings_of(study["uid"].as_str().unwrap_or_default(), "calcium")? {
             if finding["state"] != "superseded" {
                 report::finding(&finding);
             }

@@ -135,6 +135,13 @@ impl Api {
         Ok(list(self.json(&format!("/api/studies/{study_uid}/findings"))?, "findings"))
     }
 
+    /// Findings of one kind, newest first.
+    pub fn findings_of(&self, study_uid: &str, kind: &str) -> Result<Vec<Value>, ApiError> {
+        let mut findings = self.findings(study_uid)?;
+        findings.retain(|finding| finding["kind"] == kind);
+        Ok(findings)
+    }
+
     /// Values of frame `n` of a series, in stack order.
     pub fn frame(&self, study_uid: &str, series_uid: &str, n: usize) -> Result<Vec<i16>, ApiError> {
         let path = format!("/api/studies/{study_uid}/series/{series_uid}/frames/{n}.i16");

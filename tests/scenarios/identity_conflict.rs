@@ -40,7 +40,8 @@ fn holds_the_study_until_an_admin_decides() {
         study["activity"]["stage"].as_str()?.contains("held").then_some(())
     });
     stays("held: nothing found, nothing forwarded", Duration::from_secs(6), || {
-        api.findings(&one.study_uid).unwrap().is_empty() && Part10::below(&witness.received()).is_empty()
+        api.findings_of(&one.study_uid, "calcium").unwrap().is_empty()
+            && Part10::below(&witness.received()).is_empty()
     });
     // The hold is no matter of memory.
     sidelight.kill9();
@@ -52,7 +53,7 @@ fn holds_the_study_until_an_admin_decides() {
 
     assert_eq!(api.post(&path, &json!({ "decision": "accept" })).unwrap()["held"], false);
     counted(&sidelight, &one.study_uid, "pacs", "forwarded", 3);
-    eventually("findings", || (!api.findings(&one.study_uid).ok()?.is_empty()).then_some(()));
+    eventually("findings", || (!api.findings_of(&one.study_uid, "calcium").ok()?.is_empty()).then_some(()));
     assert_eq!(Part10::below(&witness.received()).len(), 3);
 
     // What was decided does not cover who comes later.

@@ -44,7 +44,7 @@ fn measure(what: &str, files: Vec<PathBuf>, processor: Processor) {
     let api = sidelight.api();
     let study = only_study(&api);
     let state = eventually("a finding", || {
-        let findings = api.findings(&study).ok()?;
+        let findings = api.findings_of(&study, "calcium").ok()?;
         Some(findings.first()?["state"].as_str()?.to_owned())
     });
     let seen = now();

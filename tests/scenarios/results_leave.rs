@@ -178,7 +178,7 @@ fn nothing_arrived(api: &Api, study: &str, finding: &Value, images: usize) {
     });
     assert_eq!(detail["instance_count"], json!(images));
     assert_eq!(detail["series_count"], json!(1));
-    let findings = api.findings(study).unwrap();
+    let findings = api.findings_of(study, "calcium").unwrap();
     assert_eq!(findings.len(), 1, "{findings:#?}");
     assert_eq!((&findings[0]["id"], &findings[0]["state"]), (&finding["id"], &finding["state"]));
 }
@@ -281,7 +281,7 @@ fn a_report_that_no_longer_holds_is_followed_by_one_that_says_so() {
     }
     storescu(sidelight.dicom_port(), &[late], &[]).unwrap().succeeded();
     eventually("a new finding beside the superseded one", || {
-        let findings = api.findings(&study).ok()?;
+        let findings = api.findings_of(&study, "calcium").ok()?;
         let states: Vec<_> = findings.iter().map(|finding| finding["state"].clone()).collect();
         (states == [json!("preliminary"), json!("superseded")]).then_some(())
     });

@@ -132,7 +132,7 @@ fn scores_like_a_naive_scorer(
     });
     let id = api.score_region(study, series_uid, &shape).expect("the question is taken");
     let finding = eventually("the score inside the circle", || {
-        let findings = api.findings(study).ok()?;
+        let findings = api.findings_of(study, "calcium").ok()?;
         findings
             .into_iter()
             .find(|finding| finding["id"] == id.as_str())

@@ -55,7 +55,7 @@ pub(crate) fn finding_in_state(api: &Api, study_uid: &str, states: &[&str]) -> V
     let mut seen = Vec::new();
     let wanted = format!("an automatic finding in state {states:?}");
     eventually(&wanted, || {
-        let findings = api.findings(study_uid).ok()?;
+        let findings = api.findings_of(study_uid, "calcium").ok()?;
         let newest = findings.into_iter().find(|finding| finding["scope"]["kind"] == "automatic")?;
         let state = newest["state"].as_str()?.to_owned();
         if seen.last() != Some(&state) {

@@ -57,7 +57,7 @@ fn only_the_whole_patient_is_reported() {
     assert!(message.json().unwrap().to_string().contains("preliminary"), "{message:?}");
     stays("one message", QUIET_AND_MORE, || desk.subscriber.messages().len() == 1);
 
-    for older in api.findings(&study).unwrap().iter().skip(1) {
+    for older in api.findings_of(&study, "calcium").unwrap().iter().skip(1) {
         assert_eq!(older["state"], "superseded", "{older:#}");
         assert!(older["superseded_reason"].is_string(), "{older:#}");
     }
@@ -81,7 +81,7 @@ fn half_of_the_47_slices_is_never_reported_real_data() {
     for message in desk.subscriber.messages() {
         assert_eq!(message.json().unwrap()["state"], "preliminary", "{message:?}");
     }
-    for older in api.findings(&study).unwrap().iter().skip(1) {
+    for older in api.findings_of(&study, "calcium").unwrap().iter().skip(1) {
         assert_eq!(older["state"], "superseded", "{older:#}");
     }
 }

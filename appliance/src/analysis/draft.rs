@@ -1,6 +1,6 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
-use super::{Analysis, AnalysisError, blocking, calcium};
+use super::{Analysis, AnalysisError, blocking, calcium, cardiac};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
 use crate::store::records::Question;
@@ -43,6 +43,7 @@ impl Analysis {
             lesions_truncated: false,
             calcium: None,
             revision: 0,
+            cardiac: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -98,6 +99,9 @@ fn words(kind: FindingKind) -> Words {
             label: CANDIDATE,
             rule: sidelight_kernels::heart::RULE,
         },
+        FindingKind::Cardiac => {
+            Words { job: "cardiac", title: cardiac::TITLE, label: cardiac::LABEL, rule: cardiac::RULE }
+        }
     }
 }
 

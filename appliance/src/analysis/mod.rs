@@ -7,6 +7,7 @@
 
 mod applicability;
 mod calcium;
+mod cardiac;
 mod completeness;
 mod draft;
 mod guards;
@@ -26,6 +27,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
+use crate::inference::{Inference, Machines};
 use crate::pulse::Pulse;
 use crate::stop::Stop;
 use crate::store::finding::FindingKind;
@@ -58,6 +60,7 @@ pub struct Analysis {
     config: Config,
     store: Store,
     compute: Compute,
+    inference: Inference,
     identity: Identity,
     clock: Clock,
     stop: Stop,
@@ -78,13 +81,14 @@ impl Analysis {
     pub fn new(
         config: Config,
         store: Store,
-        compute: Compute,
+        machines: Machines,
         identity: Identity,
         clock: Clock,
         stop: Stop,
         pulse: Pulse,
     ) -> Self {
-        Self { config, store, compute, identity, clock, stop, pulse, volume: None }
+        let Machines { compute, inference } = machines;
+        Self { config, store, compute, inference, identity, clock, stop, pulse, volume: None }
     }
 
     /// Works until told to stop.

@@ -165,6 +165,7 @@ impl Analysis {
         match (kind, &look.images) {
             (_, Err(reason)) => does_not_apply(&mut finding, reason),
             (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
+            (FindingKind::Cardiac, Ok(images)) => self.cardiac(&mut finding, images).await?,
         }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);

@@ -18,6 +18,15 @@ pub struct Timing {
     pub positions: Option<u32>,
     /// Temporal Resolution (0020,0110), seconds between two positions.
     pub resolution_s: Option<f64>,
+    /// Trigger Time (0018,1060) or Nominal Cardiac Trigger Delay Time: after the R wave.
+    pub trigger_s: Option<f64>,
+    /// Heart Rate (0018,1088), or what Nominal Interval (0018,1062) comes to.
+    pub heart_rate_per_min: Option<f64>,
+}
+
+/// What an interval between two beats in milliseconds comes to.
+pub(super) fn beats_per_min(interval_ms: f64) -> f64 {
+    60_000.0 / interval_ms.max(1.0)
 }
 
 const DAY_S: f64 = 86_400.0;

@@ -94,6 +94,7 @@ mod tests {
             lesions_truncated: false,
             calcium: None,
             revision: 0,
+            cardiac: None,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

@@ -201,6 +201,6 @@ mod tests {
         Store::rebuild_index(folder.path()).unwrap();
         let (store, _) = open(folder.path());
         assert_eq!(store.finding(&study, "f1").unwrap(), finding);
-        assert_eq!(store.finding_cards(&study).unwrap()[0].agatston, Some(70.0));
+        assert_eq!(store.finding_cards(&study).unwrap()[0].in_short.as_deref(), Some("Agatston 70"));
     }
 }

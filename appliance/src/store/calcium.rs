@@ -336,6 +336,7 @@ pub(super) mod tests {
             warnings: Vec::new(),
             lesions: vec![lesion(1, 50), lesion(2, 30), lesion(3, 20)],
             lesions_truncated: false,
+            cardiac: None,
             calcium: Some(Calcium {
                 scoring: Scoring {
                     kvp: Some(120.0),

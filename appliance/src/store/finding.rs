@@ -5,6 +5,7 @@ use sidelight_kernels::{Dimensions, Region};
 use utoipa::ToSchema;
 
 use super::calcium::{Calcium, Vessel};
+use super::cardiac::CardiacPart;
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
@@ -12,11 +13,12 @@ use crate::uid::{SeriesUid, StudyUid};
 #[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     Calcium,
+    Cardiac,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 1] = [Self::Calcium];
+    pub const ALL: [Self; 2] = [Self::Calcium, Self::Cardiac];
 }
 
 /// How far a finding may be trusted.
@@ -195,6 +197,9 @@ pub struct Finding {
     /// How often a reader changed what it says; a document or message names the revision it states.
     #[serde(default)]
     pub revision: u32,
+    /// The left ventricle over a cycle.
+    #[serde(default)]
+    pub cardiac: Option<CardiacPart>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -207,6 +212,16 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What it found in a few words; nothing where it found nothing out.
+    pub fn in_short(&self) -> Option<String> {
+        match self.kind {
+            FindingKind::Calcium => {
+                self.measurement("Agatston score").map(|score| format!("Agatston {score:.0}"))
+            }
+            FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
+        }
+    }
+
     /// The value of a measurement by its name.
     pub fn measurement(&self, name: &str) -> Option<f64> {
         self.measurements.iter().find(|measurement| measurement.name == name).map(|found| found.value)

@@ -89,8 +89,8 @@ pub struct FindingCard {
     pub drawn: bool,
     pub created_at: String,
     pub study_instances: u64,
-    /// Agatston score, where one was computed.
-    pub agatston: Option<f64>,
+    /// What was found out, in a few words; nothing where nothing was.
+    pub in_short: Option<String>,
     pub reason: Option<String>,
     /// A reader has said of every lesion where it lies.
     #[serde(default)]
@@ -109,7 +109,7 @@ impl From<&Finding> for FindingCard {
             drawn: finding.is_drawn(),
             created_at: finding.created_at.clone(),
             study_instances: finding.study_instances,
-            agatston: finding.measurement(super::calcium::AGATSTON),
+            in_short: finding.in_short(),
             reason: finding.reason.clone(),
             assigned: super::calcium::is_assigned(finding),
             revision: finding.revision,

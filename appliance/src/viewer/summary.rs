@@ -6,7 +6,7 @@ use super::shapes::{
     StudySummary, Window,
 };
 use crate::imaging::{Meaning, Stack, StackError, edge_letters, stack};
-use crate::store::finding::FindingState;
+use crate::store::finding::{FindingKind, FindingState};
 use crate::store::records::{FindingCard, SeriesRecord, StudyRecord};
 use crate::store::{ProgressState, Sending, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
@@ -85,27 +85,32 @@ fn activity(store: &Store, uid: &StudyUid, instances: u64, cards: &[FindingCard]
     StudyActivity { state, stage: String::new(), percent: None }
 }
 
-/// The automatic score where there is one, else one that a reader drew, else why there is none.
+/// What was found where something was, the most urgent kind first, what a reader drew next; else why there is nothing.
 fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let automatic = || cards.iter().rev().filter(|card| !card.drawn && card.state.is_current());
-    let scored = automatic().find(|card| card.agatston.is_some());
+    let found = FindingKind::ALL
+        .iter()
+        .find_map(|kind| automatic().find(|card| card.kind == *kind && card.in_short.is_some()));
     let drawn =
-        || cards.iter().rev().find(|card| card.drawn && card.state.is_current() && card.agatston.is_some());
+        || cards.iter().rev().find(|card| card.drawn && card.state.is_current() && card.in_short.is_some());
+    let failed = || automatic().find(|card| card.state == FindingState::Failed);
     let rejected = || cards.iter().rev().find(|card| !card.drawn && card.state == FindingState::Rejected);
-    let card = scored.or_else(drawn).or_else(|| automatic().next()).or_else(rejected)?;
+    let card = found.or_else(drawn).or_else(failed).or_else(rejected).or_else(|| automatic().next())?;
     let place = if card.drawn { " in a drawn region" } else { "" };
-    let text = match (card.agatston, card.state) {
-        (Some(score), FindingState::Confirmed) => format!("Agatston {score:.0}{place} · confirmed"),
-        (Some(score), FindingState::Provisional) => {
-            format!("Agatston {score:.0} · candidate, study may grow")
+    let kind = match card.kind {
+        FindingKind::Calcium => "calcium",
+        FindingKind::Cardiac => "left ventricle",
+    };
+    let text = match (&card.in_short, card.state) {
+        (_, FindingState::Rejected) => format!("{kind}: rejected by a reader"),
+        (Some(found), FindingState::Confirmed) => format!("{found}{place} · confirmed"),
+        (Some(found), FindingState::Provisional) => format!("{found} · candidate, study may grow"),
+        (Some(found), _) if card.assigned && card.revision > 0 => {
+            format!("{found}{place} · assigned, not confirmed")
         }
-        (Some(_), FindingState::Rejected) => "calcium: rejected by a reader".into(),
-        (Some(score), _) if card.assigned && card.revision > 0 => {
-            format!("Agatston {score:.0}{place} · assigned, not confirmed")
-        }
-        (Some(score), _) => format!("Agatston {score:.0}{place} · candidate, unreviewed"),
+        (Some(found), _) => format!("{found}{place} · candidate, unreviewed"),
         (None, FindingState::Failed) => "analysis failed".into(),
-        (None, _) => "calcium: does not apply".into(),
+        (None, _) => "no analysis applies".into(),
     };
     Some(Headline { text, state: card.state })
 }
