@@ -143,6 +143,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The networks of this box. */
+        get: operations["models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -649,6 +666,26 @@ export interface components {
             /** @description Lesions beyond those listed; nobody can assign them. */
             unlisted: components["schemas"]["Count"];
         };
+        /** @description What a network found of the left ventricle. */
+        CardiacPart: {
+            model: components["schemas"]["ModelUsed"];
+            /** Format: double */
+            slice_distance_mm: number;
+            /** @description After the R wave, of the middle slice. */
+            trigger_ms: number[];
+            /** @description By phase. */
+            cavity_ml: number[];
+            /** @description Phases count from 0. */
+            ed_phase: number;
+            es_phase: number;
+            /** @description In the order of the stack. */
+            slices: components["schemas"]["CardiacSlice"][];
+        };
+        /** @description One slice at end diastole and end systole. */
+        CardiacSlice: {
+            ed: components["schemas"]["SliceMasks"];
+            es: components["schemas"]["SliceMasks"];
+        };
         Category: {
             scheme: string;
             text: string;
@@ -735,6 +772,7 @@ export interface components {
              * @description How often a reader changed what it says; a document or message names the revision it states.
              */
             revision?: number;
+            cardiac?: components["schemas"]["CardiacPart"] | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -751,7 +789,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "calcium";
+        FindingKind: "calcium" | "cardiac";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -985,6 +1023,42 @@ export interface components {
             /** @description UCUM. */
             unit: string;
         };
+        ModelShape: {
+            name: string;
+            version: string;
+            sha256: string;
+            /** @description What runs it. */
+            provider: string;
+            demonstration: boolean;
+            /** @description The sentence that stands beside every result of it. */
+            statement: string;
+            /** Format: int64 */
+            memory_bytes: number;
+            warning?: string | null;
+        };
+        /** @description The network that a finding rests on. */
+        ModelUsed: {
+            name: string;
+            version: string;
+            sha256: string;
+            /** @description What ran it. */
+            provider: string;
+            /** @description Stands beside every number of it. */
+            statement: string;
+        };
+        Models: {
+            /** @description `ready`, `starting` or `none`. */
+            state: string;
+            /** @description Why there are none. */
+            reason?: string | null;
+            /** @description Version of ONNX Runtime. */
+            runtime?: string | null;
+            allow_demonstration_models: boolean;
+            /** @description In the order of trying. */
+            providers: components["schemas"]["ProviderShape"][];
+            serving: components["schemas"]["ModelShape"][];
+            refused: components["schemas"]["RefusedBundle"][];
+        };
         /** @enum {string} */
         PixelUnit: "HU" | "stored";
         /** @description Why a request was refused (RFC 9457). */
@@ -1004,6 +1078,12 @@ export interface components {
             /** @description `gpu`, `twin`, `probing` or `none`. */
             kind: string;
             name: string;
+            reason: string;
+        };
+        ProviderShape: {
+            name: string;
+            usable: boolean;
+            /** @description The device it found, or what it lacks. */
             reason: string;
         };
         Quarantine: {
@@ -1027,6 +1107,10 @@ export interface components {
             transfer_syntax?: string | null;
             source_ae_title?: string | null;
             destinations: components["schemas"]["LedgerStanding"][];
+        };
+        RefusedBundle: {
+            folder: string;
+            reason: string;
         };
         RegionAccepted: {
             /** @description The finding that will answer. */
@@ -1131,6 +1215,12 @@ export interface components {
         };
         SignIn: {
             token: string;
+        };
+        /** @description Pixels of one image, as runs of row, first column, length. */
+        SliceMasks: {
+            sop_instance_uid: string;
+            cavity: number[][];
+            muscle: number[][];
         };
         StackShape: {
             /** Format: int32 */
@@ -1440,6 +1530,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoxLedger"];
+                };
+            };
+        };
+    };
+    models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
                 };
             };
         };
