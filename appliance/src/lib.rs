@@ -7,6 +7,7 @@ pub mod compute;
 pub mod dimse;
 pub mod disk;
 pub mod imaging;
+pub mod inference;
 pub mod intake;
 pub mod outbox;
 pub mod part10;

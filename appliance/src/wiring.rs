@@ -1,6 +1,7 @@
 //! The only file that knows every room: binds all doors, opens the store, starts the rooms.
 
 mod delivery;
+pub mod networks;
 
 use std::time::Duration;
 
@@ -15,14 +16,15 @@ use tokio::task::JoinSet;
 use crate::analysis::{self, Analysis};
 use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::Clock;
-use crate::compute::{self, Compute};
+use crate::compute;
 use crate::disk::Room;
+use crate::inference::Machines;
 use crate::pulse::Pulse;
 use crate::run::Ended;
 use crate::stop::Stop;
 use crate::store::{OpenReport, Store, StoreError};
 use crate::supervise::keep_running;
-use crate::{intake, results, service, viewer};
+use crate::{inference, intake, results, service, viewer};
 
 /// The line a script waits for.
 #[derive(Debug, Serialize)]
@@ -79,11 +81,14 @@ pub async fn wire(
     house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
     let (compute, _thread) =
         compute::start(wish(site.processor), clock).context("no thread for the kernels")?;
+    let (inference, _thread) =
+        inference::start(networks::config(site)?).context("no thread for the networks")?;
     let pulse = Pulse::new("analysis", clock.now());
-    house.analysis(&compute, &pulse, rooms);
+    let machines = Machines { compute, inference };
+    house.analysis(&machines, &pulse, rooms);
     house.results(rooms);
     house.delivery(rooms)?;
-    house.viewer(http, dicom_port, compute, rooms);
+    house.viewer(http, dicom_port, machines, rooms);
     rooms.spawn({
         let (store, stop) = (house.store.clone(), stop.clone());
         async move {
@@ -133,16 +138,16 @@ impl House<'_> {
         Ok(())
     }
 
-    fn analysis(&self, compute: &Compute, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
+    fn analysis(&self, machines: &Machines, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
         let config = analysis::Config {
             study_quiet: Duration::from_secs(self.site.analysis.study_quiet_s),
             calcium: self.site.calcium.clone(),
         };
-        let (store, compute, identity) = (self.store.clone(), compute.clone(), self.identity.clone());
+        let (store, machines, identity) = (self.store.clone(), machines.clone(), self.identity.clone());
         let (clock, stop, pulse) = (self.clock, self.stop.clone(), pulse.clone());
         let supervised = keep_running("analysis", clock, stop.clone(), move || {
-            let (config, store, compute) = (config.clone(), store.clone(), compute.clone());
-            Analysis::new(config, store, compute, identity.clone(), clock, stop.clone(), pulse.clone()).run()
+            let (config, store, machines) = (config.clone(), store.clone(), machines.clone());
+            Analysis::new(config, store, machines, identity.clone(), clock, stop.clone(), pulse.clone()).run()
         });
         rooms.spawn(async move {
             ("analysis", {
@@ -168,7 +173,7 @@ impl House<'_> {
         });
     }
 
-    fn viewer(&self, listener: TcpListener, dicom_port: u16, compute: Compute, rooms: &mut JoinSet<Ended>) {
+    fn viewer(&self, listener: TcpListener, dicom_port: u16, machines: Machines, rooms: &mut JoinSet<Ended>) {
         let config = viewer::Config {
             site: self.site.site.clone(),
             device: self.site.device.clone(),
@@ -184,7 +189,7 @@ impl House<'_> {
             },
         };
         let (store, identity, stop) = (self.store.clone(), self.identity.clone(), self.stop.clone());
-        let desk = viewer::Desk::new(config, store, self.room.clone(), compute, identity, self.clock, stop);
+        let desk = viewer::Desk::new(config, store, self.room.clone(), machines, identity, self.clock, stop);
         rooms.spawn(async move { ("viewer", viewer::run(listener, desk).await.map_err(Into::into)) });
     }
 }

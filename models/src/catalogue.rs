@@ -22,14 +22,19 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Offers every bundle of a folder in the order of their names, so that of `<name>-<version>` the last one serves.
-    pub fn open(folder: &Path, runtime: &Runtime) -> std::io::Result<Self> {
-        let mut catalogue = Self::default();
+    /// The bundles of a folder in the order of their names, so that of `<name>-<version>` the last one is offered last.
+    pub fn folders(parent: &Path) -> std::io::Result<Vec<PathBuf>> {
         let mut folders: Vec<PathBuf> =
-            std::fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+            std::fs::read_dir(parent)?.flatten().map(|entry| entry.path()).collect();
         folders.retain(|path| path.join("model.toml").exists());
         folders.sort();
-        for folder in folders {
+        Ok(folders)
+    }
+
+    /// Offers every bundle of a folder; the last one accepted of each name serves.
+    pub fn open(parent: &Path, runtime: &Runtime) -> std::io::Result<Self> {
+        let mut catalogue = Self::default();
+        for folder in Self::folders(parent)? {
             // Kept in the list of refusals; the others serve.
             let _ = catalogue.offer(&folder, runtime);
         }
@@ -46,11 +51,16 @@ impl Catalogue {
                 Ok(())
             }
             Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "a bundle was refused");
-                self.refusals.push(Refusal { folder: folder.into(), reason: error.to_string() });
+                self.refuse(folder, error.to_string());
                 Err(error)
             }
         }
+    }
+
+    /// Notes that a bundle serves nobody.
+    pub fn refuse(&mut self, folder: &Path, reason: String) {
+        tracing::warn!(folder = %folder.display(), reason, "a bundle was refused");
+        self.refusals.push(Refusal { folder: folder.into(), reason });
     }
 
     pub fn model(&mut self, name: &str) -> Option<&mut Model> {

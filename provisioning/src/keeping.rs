@@ -133,7 +133,11 @@ mod tests {
     fn read(more: &str) -> Result<Site, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("site.toml");
-        let lab = crate::lab::site_toml(&crate::lab::Wishes { mqtt: None, processor: "auto".into() });
+        let lab = crate::lab::site_toml(&crate::lab::Wishes {
+            mqtt: None,
+            processor: "auto".into(),
+            networks: None,
+        });
         let lab = lab.replace("[archive]\nthis_box_is_the_archive = true\n", "");
         std::fs::write(&path, lab + more).unwrap();
         Site::read(&path).map_err(|error| error.to_string())

@@ -13,6 +13,15 @@ pub struct Wishes {
     pub mqtt: Option<String>,
     /// `auto`, `gpu` or `twin`.
     pub processor: String,
+    /// Networks run, demonstrations too; none without this.
+    pub networks: Option<NetworkFolders>,
+}
+
+/// Where networks and what runs them lie.
+#[derive(Clone, Debug)]
+pub struct NetworkFolders {
+    pub runtime: PathBuf,
+    pub bundles: PathBuf,
 }
 
 /// Why no lab site could be made.
@@ -76,6 +85,12 @@ this_box_is_the_archive = true
     );
     if let Some(url) = &wishes.mqtt {
         write!(text, "\n[broker]\nurl = \"{url}\"\n").expect("writing to a string cannot fail");
+    }
+    if let Some(NetworkFolders { runtime, bundles }) = &wishes.networks {
+        let section = format!(
+            "\n[models]\nruntime_dir = {runtime:?}\nbundles_dir = {bundles:?}\nallow_demonstration_models = true\n"
+        );
+        text.push_str(&section);
     }
     text
 }

@@ -9,6 +9,7 @@ pub mod dicom;
 pub mod identity;
 pub mod keeping;
 pub mod lab;
+pub mod models;
 pub mod network;
 pub mod site;
 pub mod tls;

@@ -23,6 +23,12 @@ enum Command {
         /// Where kernels run
         #[arg(long, default_value = "auto", value_parser = ["auto", "gpu", "twin"])]
         processor: String,
+        /// Folder of libonnxruntime.so (tests/setup/onnxruntime.sh prints one); no networks without this
+        #[arg(long, requires = "bundles")]
+        onnxruntime: Option<PathBuf>,
+        /// Folder of model bundles
+        #[arg(long, requires = "onnxruntime")]
+        bundles: Option<PathBuf>,
     },
     /// Check a site file and say what is wrong with it
     Check { site: PathBuf },
@@ -32,8 +38,9 @@ enum Command {
 fn main() -> anyhow::Result<()> {
     sidelight_provisioning::tls::install_provider();
     match Arguments::parse().command {
-        Command::Lab { dir, mqtt, processor } => {
-            let path = lab::write(&dir, &lab::Wishes { mqtt, processor })?;
+        Command::Lab { dir, mqtt, processor, onnxruntime, bundles } => {
+            let networks = network_folders(onnxruntime, bundles)?;
+            let path = lab::write(&dir, &lab::Wishes { mqtt, processor, networks })?;
             Site::read(&path)?;
             println!("{}", path.display());
         }
@@ -43,4 +50,14 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The site file lies elsewhere: its paths are absolute.
+fn network_folders(
+    runtime: Option<PathBuf>,
+    bundles: Option<PathBuf>,
+) -> std::io::Result<Option<lab::NetworkFolders>> {
+    let (Some(runtime), Some(bundles)) = (runtime, bundles) else { return Ok(None) };
+    let (runtime, bundles) = (std::path::absolute(runtime)?, std::path::absolute(bundles)?);
+    Ok(Some(lab::NetworkFolders { runtime, bundles }))
 }

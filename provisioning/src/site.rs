@@ -9,6 +9,7 @@ use crate::archive::Archive;
 use crate::calcium::Calcium;
 pub use crate::dicom::{CalledAePolicy, Dicom, DicomPeer, Ris};
 use crate::keeping::{self, Destination, Retention};
+use crate::models::Models;
 
 /// A site file is a page of text; a larger one is a mistake (a log, an image) and is not read into memory.
 const SITE_FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -31,6 +32,8 @@ pub struct Site {
     pub analysis: Analysis,
     pub viewer: Viewer,
     pub broker: Option<Broker>,
+    /// Which networks may run; without it none do.
+    pub models: Option<Models>,
     /// Where performed procedure steps go; without it they end here.
     pub ris: Option<Ris>,
     #[serde(default)]
@@ -110,6 +113,10 @@ impl Site {
         let folder = std::path::absolute(folder).map_err(read)?;
         site.data_dir = folder.join(&site.data_dir);
         site.keys_dir = folder.join(&site.keys_dir);
+        if let Some(models) = &mut site.models {
+            models.runtime_dir = folder.join(&models.runtime_dir);
+            models.bundles_dir = folder.join(&models.bundles_dir);
+        }
         site.check().map_err(|(key, what)| SiteError::Value { path: path.into(), key, what })?;
         Ok(site)
     }
@@ -151,6 +158,9 @@ impl Site {
                 return Err((key, "a lab site listens on loopback only".into()));
             }
         }
+        if let Some(models) = &self.models {
+            models.check(&self.destinations, self.broker.as_ref())?;
+        }
         self.broker.as_ref().map_or(Ok(()), |broker| broker.check(self.kind))
     }
 }
@@ -163,13 +173,18 @@ impl Broker {
         Some((host.to_owned(), port.parse().ok()?))
     }
 
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.host_port().is_some_and(|(host, _)| {
+            let address = host.parse::<std::net::IpAddr>();
+            host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        })
+    }
+
     fn check(&self, kind: SiteKind) -> Result<(), (&'static str, String)> {
-        let Some((host, _)) = self.host_port() else {
+        if self.host_port().is_none() {
             return Err(("broker.url", "must read mqtt://host:port".into()));
-        };
-        let loopback = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-        if kind == SiteKind::Lab && !loopback {
+        }
+        if kind == SiteKind::Lab && !self.is_loopback() {
             return Err(("broker.url", "a lab site speaks to a broker on loopback only".into()));
         }
         Ok(())
@@ -197,7 +212,7 @@ mod tests {
     }
 
     fn lab() -> String {
-        crate::lab::site_toml(&crate::lab::Wishes { mqtt: None, processor: "auto".into() })
+        crate::lab::site_toml(&crate::lab::Wishes { mqtt: None, processor: "auto".into(), networks: None })
     }
 
     #[test]
@@ -237,6 +252,7 @@ mod tests {
         let text = crate::lab::site_toml(&crate::lab::Wishes {
             mqtt: Some("mqtt://broker.example:1883".into()),
             processor: "auto".into(),
+            networks: None,
         });
         assert!(read(&text).unwrap_err().to_string().contains("broker.url"));
     }

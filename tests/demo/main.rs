@@ -80,8 +80,9 @@ fn set_up(folder: &Path) -> anyhow::Result<Stage> {
     say("broker", &format!("mosquitto at {}", broker.url()));
     let begun = now();
     let box_folder = folder.join("box");
-    let sidelight =
-        appliance().processor(Processor::Auto).broker(&broker.url()).folder(&box_folder).start()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository's root");
+    let box_wanted = appliance().processor(Processor::Auto).broker(&broker.url()).folder(&box_folder);
+    let sidelight = box_wanted.networks(&root.join("models/bundles")).start()?;
     let ready = sidelight.ready();
     let took_s = begun.elapsed().as_secs_f64();
     say("box", &format!("{} at {}, ready after {took_s:.1} s", ready.ae_title, ready.dicom));

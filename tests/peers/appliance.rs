@@ -39,6 +39,8 @@ pub struct Builder {
     site_edits: Vec<(String, String)>,
     environment: Vec<(String, String)>,
     disk_mib: Option<u32>,
+    /// Folder of model bundles.
+    bundles: Option<PathBuf>,
 }
 
 /// The one line the box prints when it is ready.
@@ -72,6 +74,7 @@ pub fn appliance() -> Builder {
         site_edits: Vec::new(),
         environment: Vec::new(),
         disk_mib: None,
+        bundles: None,
     }
 }
 
@@ -106,6 +109,13 @@ impl Builder {
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.into());
+        self
+    }
+
+    /// Runs the networks of this folder on the ONNX Runtime that `make` unpacks.
+    #[must_use]
+    pub fn networks(mut self, bundles: &Path) -> Self {
+        self.bundles = Some(bundles.into());
         self
     }
 
@@ -145,6 +155,9 @@ impl Builder {
         command.arg("lab").arg(folder).args(["--processor", self.processor.as_argument()]);
         if let Some(url) = &self.broker_url {
             command.args(["--mqtt", url]);
+        }
+        if let Some(bundles) = &self.bundles {
+            command.arg("--onnxruntime").arg(onnxruntime()).arg("--bundles").arg(bundles);
         }
         let mut provision = Watched::start("provision", "sidelight", command, folder)?;
         match provision.wait(patience()) {
@@ -259,6 +272,12 @@ impl Appliance {
         self.ready = ready;
         Ok(())
     }
+}
+
+/// Where tests/setup/onnxruntime.sh puts it.
+fn onnxruntime() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the repository's root");
+    root.join("target/tools/onnxruntime")
 }
 
 /// `sidelight`, on a disk of its own where one is wanted.

@@ -11,7 +11,7 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("sidelight-kernels", &[]),
     ("sidelight-models", &[]),
     ("sidelight-provisioning", &[]),
-    ("sidelight", &["sidelight-kernels", "sidelight-provisioning"]),
+    ("sidelight", &["sidelight-kernels", "sidelight-models", "sidelight-provisioning"]),
     ("sidelight-tests", &["sidelight-kernels"]),
     ("sidelight-benches", &["sidelight", "sidelight-kernels", "sidelight-tests"]),
 ];

@@ -196,6 +196,7 @@ pub(super) mod tests {
             kvp: Some(120.0),
             timing: crate::part10::Timing::default(),
             ct: CtFacts::default(),
+            patient_size: crate::part10::PatientSize::default(),
             picture: None,
         }
     }

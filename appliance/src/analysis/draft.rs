@@ -1,6 +1,6 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
-use super::{Analysis, AnalysisError, blocking, calcium, perfusion};
+use super::{Analysis, AnalysisError, blocking, calcium, cardiac, perfusion};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
 use crate::store::records::{Asked, Question};
@@ -44,6 +44,7 @@ impl Analysis {
             calcium: None,
             revision: 0,
             perfusion: None,
+            cardiac: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -114,6 +115,9 @@ fn words(kind: FindingKind) -> Words {
             label: CANDIDATE,
             rule: sidelight_kernels::heart::RULE,
         },
+        FindingKind::Cardiac => {
+            Words { job: "cardiac", title: cardiac::TITLE, label: cardiac::LABEL, rule: cardiac::RULE }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod applicability;
 mod calcium;
+mod cardiac;
 mod completeness;
 mod draft;
 mod guards;
@@ -28,6 +29,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
+use crate::inference::{Inference, Machines};
 use crate::pulse::Pulse;
 use crate::stop::Stop;
 use crate::store::finding::FindingKind;
@@ -60,6 +62,7 @@ pub struct Analysis {
     config: Config,
     store: Store,
     compute: Compute,
+    inference: Inference,
     identity: Identity,
     clock: Clock,
     stop: Stop,
@@ -80,13 +83,14 @@ impl Analysis {
     pub fn new(
         config: Config,
         store: Store,
-        compute: Compute,
+        machines: Machines,
         identity: Identity,
         clock: Clock,
         stop: Stop,
         pulse: Pulse,
     ) -> Self {
-        Self { config, store, compute, identity, clock, stop, pulse, volume: None }
+        let Machines { compute, inference } = machines;
+        Self { config, store, compute, inference, identity, clock, stop, pulse, volume: None }
     }
 
     /// Works until told to stop.

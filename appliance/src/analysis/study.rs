@@ -172,6 +172,7 @@ impl Analysis {
                 self.perfusion(&mut finding, images, PerfusionChoice::default()).await?;
             }
             (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
+            (FindingKind::Cardiac, Ok(images)) => self.cardiac(&mut finding, images).await?,
         }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);

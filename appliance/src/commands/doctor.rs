@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use sidelight::clock::Clock;
 use sidelight::disk;
+use sidelight::wiring::networks;
 use sidelight_kernels::{AdapterReport, survey};
+use sidelight_models::{Catalogue, Runtime};
 use sidelight_provisioning::Identity;
 use sidelight_provisioning::keeping::Destination;
 use sidelight_provisioning::site::{ProcessorWish, Site};
@@ -48,6 +50,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     report.good("site", &format!("{} / {}, {:?}", site.site, site.device, site.kind).to_lowercase());
     keys(&site, &mut report);
     processor(&site, &survey(), &mut report);
+    models(&site, &mut report)?;
     storage(&site.data_dir, &mut report);
     port("DICOM port", site.dicom.listen, &mut report);
     port("viewer port", site.viewer.listen, &mut report);
@@ -85,6 +88,40 @@ fn processor(site: &Site, adapters: &[AdapterReport], report: &mut Report) {
         (true, ProcessorWish::Gpu) => report.bad("GPU", "none found, but the site file asks for one"),
         (true, _) => report.good("GPU", "none found; kernels run on the CPU twin"),
     }
+}
+
+/// What may run networks, in the order of trying, and the bundles that serve.
+fn models(site: &Site, report: &mut Report) -> anyhow::Result<()> {
+    let Some(config) = networks::config(site)? else {
+        report.good("networks", "no [models] in the site file; analyses that need a network say so");
+        return Ok(());
+    };
+    let runtime = match Runtime::open(&config.runtime_dir, &config.providers, config.threads) {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            report.bad("networks", &error.to_string());
+            return Ok(());
+        }
+    };
+    report.good("networks", &format!("ONNX Runtime {}", runtime.version()));
+    for state in runtime.providers() {
+        let usable = if state.usable { "can be used" } else { "cannot be used here" };
+        report.good(state.provider.name(), &format!("{usable}: {}", state.reason));
+    }
+    let catalogue = match Catalogue::open(&config.bundles_dir, &runtime) {
+        Ok(catalogue) => catalogue,
+        Err(error) => {
+            report.bad("networks", &format!("{}: {error}", config.bundles_dir.display()));
+            return Ok(());
+        }
+    };
+    for model in catalogue.serving() {
+        report.good("network", &super::models::words(model));
+    }
+    for refusal in catalogue.refusals() {
+        report.bad("network", &format!("{}: {}", refusal.folder.display(), refusal.reason));
+    }
+    Ok(())
 }
 
 fn storage(folder: &Path, report: &mut Report) {

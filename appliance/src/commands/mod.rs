@@ -2,6 +2,7 @@
 
 mod audit;
 mod doctor;
+mod models;
 mod rebuild_index;
 mod serve;
 
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
     /// The audit journal: who did what, when
     Audit(audit::Arguments),
+    /// The networks of the box: list, verify, run
+    Models(models::Arguments),
     /// Make the index again from files and journal; the old one is set aside
     RebuildIndex(rebuild_index::Arguments),
 }
@@ -32,6 +35,7 @@ impl Command {
             Self::Serve(arguments) => serve::run(&arguments).map(|()| ExitCode::SUCCESS),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Audit(arguments) => audit::run(&arguments),
+            Self::Models(arguments) => models::run(&arguments),
             Self::RebuildIndex(arguments) => rebuild_index::run(&arguments).map(|()| ExitCode::SUCCESS),
         };
         outcome.unwrap_or_else(|error| {

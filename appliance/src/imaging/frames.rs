@@ -75,9 +75,17 @@ fn frame_timing(object: &InMemDicomObject, frame: u32, of_object: Timing) -> Tim
     let content = |value| grouped(object, frame, tags::FRAME_CONTENT_SEQUENCE, value);
     let moment = |value| date_time_us(&content(value)?.to_str().ok()?);
     let acquired = moment(tags::FRAME_ACQUISITION_DATE_TIME);
+    let heart = |value| {
+        let value = grouped(object, frame, tags::CARDIAC_SYNCHRONIZATION_SEQUENCE, value)?;
+        value.to_float64().ok().filter(|milliseconds| milliseconds.is_finite())
+    };
+    let trigger_ms = heart(tags::NOMINAL_CARDIAC_TRIGGER_DELAY_TIME);
+    let beat_ms = heart(tags::RR_INTERVAL_TIME_NOMINAL).filter(|ms| *ms > 0.0);
     Timing {
         acquired_us: acquired.or_else(|| moment(tags::FRAME_REFERENCE_DATE_TIME)),
         content_us: None,
+        trigger_s: trigger_ms.map(|ms| ms / 1000.0),
+        heart_rate_per_min: beat_ms.map(|ms| 60_000.0 / ms),
         position: content(tags::TEMPORAL_POSITION_INDEX).and_then(|value| value.to_int().ok()),
         ..of_object
     }

@@ -176,7 +176,7 @@ fn placed(stack: &Stack) -> impl Iterator<Item = (f64, &FrameSource)> {
 }
 
 /// Frames that share a position, positions in the order of the stack. `None` where a frame has no place.
-fn by_position(stack: &Stack) -> Option<Vec<&[FrameSource]>> {
+pub(super) fn by_position(stack: &Stack) -> Option<Vec<&[FrameSource]>> {
     let positions = stack.positions_mm.as_ref()?;
     let mut groups = Vec::new();
     let mut first = 0;
@@ -190,7 +190,7 @@ fn by_position(stack: &Stack) -> Option<Vec<&[FrameSource]>> {
 }
 
 /// Where each position is: its first frame.
-fn places(groups: &[&[FrameSource]]) -> Vec<Place> {
+pub(super) fn places(groups: &[&[FrameSource]]) -> Vec<Place> {
     groups.iter().filter_map(|group| group.first()?.place).collect()
 }
 

@@ -9,8 +9,9 @@ pub use ct::CtFacts;
 use serde::{Deserialize, Serialize};
 
 use super::header::{Header, read_header};
+use super::patient_size::PatientSize;
 use super::text::decode_text;
-use super::timing::{Timing, date_and_time_us, date_time_us};
+use super::timing::{Timing, beats_per_min, date_and_time_us, date_time_us};
 use super::walk::{Element, Encoding, Malformed, Visitor, walk};
 use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -82,6 +83,8 @@ pub struct InstanceFacts {
     pub timing: Timing,
     #[serde(default)]
     pub ct: CtFacts,
+    #[serde(default)]
+    pub patient_size: PatientSize,
     /// Absent where the object has no pixel data.
     pub picture: Option<Picture>,
 }
@@ -114,7 +117,7 @@ pub fn read_facts(path: &Path) -> Result<InstanceFacts, FactsError> {
 }
 
 /// Tag, value representation of the dictionary, slot.
-const WANTED: [((u16, u16), &str); 49] = [
+const WANTED: [((u16, u16), &str); 54] = [
     ((0x0008, 0x0005), "CS"),
     ((0x0008, 0x0008), "CS"),
     ((0x0008, 0x0016), "UI"),
@@ -137,10 +140,15 @@ const WANTED: [((u16, u16), &str); 49] = [
     ((0x0010, 0x0020), "LO"),
     ((0x0010, 0x0030), "DA"),
     ((0x0010, 0x0040), "CS"),
+    ((0x0010, 0x1020), "DS"),
+    ((0x0010, 0x1030), "DS"),
     ((0x0018, 0x0010), "LO"),
     ((0x0018, 0x0015), "CS"),
     ((0x0018, 0x0050), "DS"),
     ((0x0018, 0x0060), "DS"),
+    ((0x0018, 0x1060), "DS"),
+    ((0x0018, 0x1062), "IS"),
+    ((0x0018, 0x1088), "IS"),
     ((0x0018, 0x1210), "SH"),
     ((0x0018, 0x9351), "FL"),
     ((0x0018, 0x9352), "FL"),
@@ -167,7 +175,7 @@ const WANTED: [((u16, u16), &str); 49] = [
 ];
 
 /// What nothing is filed by: an object that has one of them wrong is filed without it.
-const FILED_WITHOUT: [(u16, u16); 17] = [
+const FILED_WITHOUT: [(u16, u16); 22] = [
     (0x0008, 0x0021),
     (0x0008, 0x0022),
     (0x0008, 0x0023),
@@ -176,11 +184,16 @@ const FILED_WITHOUT: [(u16, u16); 17] = [
     (0x0008, 0x0032),
     (0x0008, 0x0033),
     (0x0008, 0x0090),
+    (0x0010, 0x1020),
+    (0x0010, 0x1030),
     (0x0018, 0x0015),
     (0x0018, 0x0050),
     (0x0018, 0x1210),
     (0x0018, 0x9351),
     (0x0018, 0x9352),
+    (0x0018, 0x1060),
+    (0x0018, 0x1062),
+    (0x0018, 0x1088),
     (0x0020, 0x0010),
     (0x0020, 0x0100),
     (0x0020, 0x0105),
@@ -293,6 +306,7 @@ impl Wanted {
             kvp: self.exactly::<1>((0x0018, 0x0060)).map(|[kvp]| kvp),
             timing: self.timing(),
             ct: self.ct(),
+            patient_size: PatientSize::of(self.exactly((0x0010, 0x1020)), self.exactly((0x0010, 0x1030))),
         })
     }
 
@@ -300,12 +314,15 @@ impl Wanted {
         let moment = |date, time| date_and_time_us(&self.ascii(date), &self.ascii(time));
         let count = |tag| self.integer(tag).and_then(|count| u32::try_from(count).ok());
         let acquired = date_time_us(&self.ascii((0x0008, 0x002A)));
+        let one = |tag| self.exactly(tag).map(|[value]: [f64; 1]| value);
         Timing {
             acquired_us: acquired.or_else(|| moment((0x0008, 0x0022), (0x0008, 0x0032))),
             content_us: moment((0x0008, 0x0023), (0x0008, 0x0033)),
             position: count((0x0020, 0x0100)),
             positions: count((0x0020, 0x0105)),
-            resolution_us: self.exactly((0x0020, 0x0110)).and_then(|[ms]: [f64; 1]| whole(ms * 1000.0)),
+            resolution_us: one((0x0020, 0x0110)).and_then(|ms| whole(ms * 1000.0)),
+            trigger_s: one((0x0018, 0x1060)).map(|ms| ms / 1000.0),
+            heart_rate_per_min: one((0x0018, 0x1088)).or_else(|| one((0x0018, 0x1062)).map(beats_per_min)),
         }
     }
 

@@ -10,6 +10,7 @@ mod facts;
 mod header;
 mod json;
 pub mod message;
+mod patient_size;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use facts::{CtFacts, FactsError, InstanceFacts, PatientStudy, Picture, read_
 pub(crate) use header::padded;
 pub use header::{Header, IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, read_header};
 pub use json::{JsonError, data_set_json};
+pub use patient_size::PatientSize;
 pub use rewrite::{PixelReplacement, rewrite_explicit};
 pub use text::decode_text;
 pub use timing::{DAY_US, Timing, date_time_us};

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The clocks a slice may be timed by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
     /// Frame Acquisition DateTime, Acquisition DateTime, or Acquisition Date and Time.
     pub acquired_us: Option<i64>,
@@ -19,6 +19,15 @@ pub struct Timing {
     pub positions: Option<u32>,
     /// Temporal Resolution (0020,0110), between two positions.
     pub resolution_us: Option<i64>,
+    /// Trigger Time (0018,1060) or Nominal Cardiac Trigger Delay Time: after the R wave.
+    pub trigger_s: Option<f64>,
+    /// Heart Rate (0018,1088), or what Nominal Interval (0018,1062) comes to.
+    pub heart_rate_per_min: Option<f64>,
+}
+
+/// What an interval between two beats in milliseconds comes to.
+pub(super) fn beats_per_min(interval_ms: f64) -> f64 {
+    60_000.0 / interval_ms.max(1.0)
 }
 
 pub const DAY_US: i64 = 86_400_000_000;

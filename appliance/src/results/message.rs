@@ -95,6 +95,7 @@ mod tests {
             calcium: None,
             revision: 0,
             perfusion: None,
+            cardiac: None,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

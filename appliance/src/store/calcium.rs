@@ -337,6 +337,7 @@ pub(super) mod tests {
             lesions: vec![lesion(1, 50), lesion(2, 30), lesion(3, 20)],
             lesions_truncated: false,
             perfusion: None,
+            cardiac: None,
             calcium: Some(Calcium {
                 scoring: Scoring {
                     kvp: Some(120.0),

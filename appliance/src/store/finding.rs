@@ -5,6 +5,7 @@ use sidelight_kernels::{Dimensions, Region};
 use utoipa::ToSchema;
 
 use super::calcium::{Calcium, Vessel};
+use super::cardiac::CardiacPart;
 use super::perfusion::{PerfusionChoice, PerfusionPart};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -14,11 +15,12 @@ use crate::uid::{SeriesUid, StudyUid};
 pub enum FindingKind {
     Perfusion,
     Calcium,
+    Cardiac,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 2] = [Self::Perfusion, Self::Calcium];
+    pub const ALL: [Self; 3] = [Self::Perfusion, Self::Calcium, Self::Cardiac];
 }
 
 /// How far a finding may be trusted.
@@ -202,6 +204,9 @@ pub struct Finding {
     /// Maps, curves and volumes of a perfusion analysis.
     #[serde(default)]
     pub perfusion: Option<PerfusionPart>,
+    /// The left ventricle over a cycle.
+    #[serde(default)]
+    pub cardiac: Option<CardiacPart>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -227,6 +232,7 @@ impl Finding {
                 ),
                 None => "Perfusion maps, volumes withheld".into(),
             }),
+            FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
         }
     }
 

@@ -27,6 +27,7 @@ mod arrival;
 pub mod assignments;
 pub mod box_ledger;
 pub mod calcium;
+pub mod cardiac;
 mod catalogue;
 pub mod commitment;
 pub mod confirmation;

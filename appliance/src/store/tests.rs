@@ -50,8 +50,7 @@ pub(super) fn send(store: &Store, study: &str, series: &str, sop: &str, marker: 
     std::fs::write(&path, &bytes).unwrap();
     let facts = read_facts(&path).unwrap();
     let arrived = Arrived { path, sha256: hex(&Sha256::digest(&data)), bytes: bytes.len() as u64 };
-    let file = File::open(&arrived.path).unwrap();
-    store.admit(&arrived, &file, facts, AT).unwrap()
+    store.admit(&arrived, &File::open(&arrived.path).unwrap(), facts, AT).unwrap()
 }
 
 pub(super) fn open(folder: &Path) -> (Store, OpenReport) {
@@ -80,6 +79,7 @@ fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
         warnings: Vec::new(),
         lesions: Vec::new(),
         lesions_truncated: false,
+        cardiac: None,
         calcium: None,
         revision: 0,
         perfusion: None,
@@ -104,8 +104,8 @@ fn the_same_bytes_are_a_duplicate_other_bytes_are_both_kept() {
     let in_use = store.instances(&study(), &SeriesUid::parse("1.2.3").unwrap()).unwrap();
     assert_eq!(in_use.len(), 1);
     assert_eq!(in_use[0].facts.patient_study.patient_id, "a", "the first one stays in use");
-    let files = std::fs::read_dir(folder.path().join("studies/1.2/1.2.3")).unwrap().count();
-    assert_eq!(files, 2, "both versions are on disk");
+    let files = std::fs::read_dir(folder.path().join("studies/1.2/1.2.3")).unwrap();
+    assert_eq!(files.count(), 2, "both versions are on disk");
 }
 
 #[test]

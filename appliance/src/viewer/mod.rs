@@ -17,6 +17,7 @@ mod identity;
 mod keeping;
 mod ledger;
 mod lesions;
+mod models;
 mod perfusion;
 mod pictures;
 mod quarantine;
@@ -42,6 +43,7 @@ use utoipa::OpenApi;
 use crate::clock::{Clock, Timestamp};
 use crate::compute::Compute;
 use crate::disk::Room;
+use crate::inference::{Inference, Machines};
 use crate::rescore::Rescorer;
 use crate::stop::Stop;
 use crate::store::Store;
@@ -69,6 +71,7 @@ pub struct Desk {
     store: Store,
     room: Room,
     compute: Compute,
+    inference: Inference,
     identity: Identity,
     clock: Clock,
     stop: Stop,
@@ -83,15 +86,29 @@ impl Desk {
         config: Config,
         store: Store,
         room: Room,
-        compute: Compute,
+        machines: Machines,
         identity: Identity,
         clock: Clock,
         stop: Stop,
     ) -> Self {
         let (sessions, stacks) = (access::Sessions::default(), frames::Stacks::default());
+        let Machines { compute, inference } = machines;
         let rescorer = Rescorer::new(store.clone(), compute.clone());
         let pictures = pictures::Pictures::default();
-        Self { config, store, room, compute, identity, clock, stop, sessions, stacks, rescorer, pictures }
+        Self {
+            config,
+            store,
+            room,
+            compute,
+            inference,
+            identity,
+            clock,
+            stop,
+            sessions,
+            stacks,
+            rescorer,
+            pictures,
+        }
     }
 
     /// Every destination, and whether its confirmation is awaited.
@@ -143,6 +160,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         keeping::keeping,
         quarantine::quarantine,
         quarantine::download,
+        models::models,
         destinations::destinations,
         destinations::retry,
         events::events,
@@ -190,6 +208,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/keeping", get(keeping::keeping))
         .route("/api/quarantine", get(quarantine::quarantine))
         .route("/api/quarantine/{sha256}", get(quarantine::download))
+        .route("/api/models", get(models::models))
         .route("/api/destinations", get(destinations::destinations))
         .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))

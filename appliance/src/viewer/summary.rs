@@ -100,6 +100,7 @@ fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let kind = match card.kind {
         FindingKind::Perfusion => "perfusion",
         FindingKind::Calcium => "calcium",
+        FindingKind::Cardiac => "left ventricle",
     };
     let place = if card.drawn && card.kind == FindingKind::Calcium { " in a drawn region" } else { "" };
     let text = match (&card.in_short, card.state) {

@@ -5,7 +5,7 @@
 //! every lesion assigned    PDF, SR
 //! confirmed                SC, PDF, SR            (SEG and maps once: voxels do not change)
 //! rejected, superseded     an SR that says so, where an earlier one exists
-//! provisional, failed, not applicable             nothing
+//! provisional, failed, not applicable, a ventricle             nothing
 //! ```
 //!
 //! What a reader drew is a finding like any other. Assignments make a report once the last lesion has a vessel, not one
@@ -42,7 +42,7 @@ use voxels::Voxels;
 use crate::clock::Timestamp;
 use crate::imaging::StackError;
 use crate::part10::InstanceFacts;
-use crate::store::finding::{Finding, FindingState};
+use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::own_objects::ResultKind;
 use crate::store::records::FindingCard;
 use crate::store::{Store, StoreError};
@@ -79,7 +79,8 @@ fn kind(error: &StackError) -> &'static str {
 
 /// Whether the box owes objects for a finding as it stands.
 pub(super) fn owed(store: &Store, study: &StudyUid, card: &FindingCard) -> Result<bool, StoreError> {
-    if card.in_short.is_none() {
+    // A ventricle has no objects yet.
+    if card.in_short.is_none() || card.kind == FindingKind::Cardiac {
         return Ok(false);
     }
     let reports = reports(store, study, &card.id)?;

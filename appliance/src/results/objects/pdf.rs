@@ -39,7 +39,9 @@ pub(super) fn encapsulated(
     set.empty(tags::ACQUISITION_DATE_TIME);
     set.set(tags::DOCUMENT_TITLE, format!("{}, {state}, not for diagnosis", title(finding.kind)));
     let name = match finding.kind {
-        FindingKind::Calcium => Code("122600", "DCM", "Cardiovascular Analysis Report"),
+        FindingKind::Calcium | FindingKind::Cardiac => {
+            Code("122600", "DCM", "Cardiovascular Analysis Report")
+        }
         FindingKind::Perfusion => Code("126000", "DCM", "Imaging Measurement Report"),
     };
     set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, name);
@@ -71,6 +73,7 @@ fn title(kind: FindingKind) -> &'static str {
     match kind {
         FindingKind::Calcium => "Coronary calcium",
         FindingKind::Perfusion => "CT perfusion",
+        FindingKind::Cardiac => "Left ventricle",
     }
 }
 

@@ -113,6 +113,7 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
             nodes.push(calcium(subject, basis));
             container(Relation::Contains, REPORT, nodes).by_template("3900")
         }
+        FindingKind::Cardiac => unreachable!("`owed` asks for no report of a ventricle"),
     }
 }
 

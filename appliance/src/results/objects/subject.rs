@@ -82,7 +82,7 @@ impl<'a> Subject<'a> {
         let whole = stack(store, &finding.study_uid, &finding.series_uid)?;
         let sources = each_once(&whole);
         let stack = match finding.kind {
-            FindingKind::Calcium => whole,
+            FindingKind::Calcium | FindingKind::Cardiac => whole,
             FindingKind::Perfusion => first_of_each(whole).map_err(|_| ObjectError::NoImages)?,
         };
         let instances = store.instances(&finding.study_uid, &finding.series_uid)?;
@@ -168,6 +168,7 @@ impl<'a> Subject<'a> {
         let (about, series) = match self.finding.kind {
             FindingKind::Calcium => ("calcium", 9000),
             FindingKind::Perfusion => ("CT perfusion", 9010),
+            FindingKind::Cardiac => ("left ventricle", 9020),
         };
         let (number, modality, what) = describe(kind);
         set.number(tags::SERIES_NUMBER, series + number).set(tags::MODALITY, modality);

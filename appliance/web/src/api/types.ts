@@ -52,10 +52,11 @@ export type PerfusionMethod = Schemas["PerfusionMethod"];
 export type FlowReference = Schemas["FlowReference"];
 export type Curve = Schemas["CurveAnswer"];
 
-export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium"> & {
+export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium" | "cardiac"> & {
   lesions: Lesion[];
   scope: Scope;
   calcium: Calcium | null;
+  cardiac: Ventricle | null;
 };
 
 export type Rescored = Omit<Whole<Schemas["Rescored"]>, "lesions"> & { lesions: Lesion[] };
@@ -82,6 +83,16 @@ export type Lesion = Omit<Whole<Schemas["Lesion"]>, "center_px" | "bounds_px" | 
 };
 
 export type SliceLesion = Omit<Schemas["LesionSlice"], "runs"> & { runs: Run[] };
+
+/** The left ventricle over a cycle. */
+export type Ventricle = Omit<Whole<Schemas["CardiacPart"]>, "slices"> & { slices: { ed: Masks; es: Masks }[] };
+
+/** Pixels of one image. */
+export interface Masks {
+  sop_instance_uid: string;
+  cavity: Run[];
+  muscle: Run[];
+}
 
 /** row, first column, length */
 export type Run = [number, number, number];

@@ -6,6 +6,7 @@ import { LesionTable } from "./LesionTable";
 import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
 import { Threshold } from "./Threshold";
+import { VentricleCurve } from "./VentricleCurve";
 import { VesselTable } from "./VesselTable";
 
 interface CardProps {
@@ -32,6 +33,7 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
       <StateLine finding={finding} />
       <Review finding={finding} />
       {finding.calcium !== null && <VesselTable finding={finding} calcium={finding.calcium} />}
+      <VentricleCurve finding={finding} />
       {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
       {finding.calcium !== null && chosen && <Threshold finding={finding} />}

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Rescored } from "../api/types";
 import { SlicePainter, prepared } from "../image/painter";
 import { markAt, marksOf, type Mark } from "../state/lesions";
+import { contoursOf, type Contours } from "../state/ventricle";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
 import { endPreview, preview } from "../state/threshold";
@@ -16,7 +17,7 @@ import { Announcer } from "./Announcer";
 import { playCine } from "./cine";
 import { Corners } from "./Corners";
 import { attachGestures, currentPlacement } from "./gestures";
-import { drawDraft, drawMarks, drawPreview, drawScope } from "./overlay";
+import { drawContours, drawDraft, drawMarks, drawPreview, drawScope } from "./overlay";
 import { SliceBar } from "./SliceBar";
 
 export function Viewport() {
@@ -75,6 +76,14 @@ function marksInTrial(trial: Rescored): readonly Mark[] {
   return marksOf(trial).get(shown.slice) ?? [];
 }
 
+/** The ventricle's contours on the image on show, where it has some. */
+function contoursOnShow(): Contours | null {
+  const { value: shown } = viewer.shown;
+  if (shown === null || finding.value?.series_uid !== series.value?.uid || !viewer.isCurrent(shown)) return null;
+  const uid = shown.stack.sop_instance_uids[shown.slice];
+  return uid === undefined ? null : (contoursOf(finding.value).get(uid) ?? null);
+}
+
 function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => void {
   const painter = new SlicePainter();
   let request = 0;
@@ -102,6 +111,8 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     const trial = preview.peek();
     if (trial !== null) drawPreview(context, marksInTrial(trial), placement);
     else if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
+    const contours = contoursOnShow();
+    if (viewer.lesionsVisible.peek() && contours !== null) drawContours(context, contours, placement);
     if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
     const drawing = draft.peek();
     if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);

@@ -5,6 +5,7 @@ import type { Bounds, Loop } from "../image/outline";
 import { screenFromImage, type Placement, type Point, type Size } from "../image/placement";
 import type { Mark } from "../state/lesions";
 import type { Draft, DraftShape } from "../state/region";
+import type { Contours } from "../state/ventricle";
 import { isCounted } from "../state/vessels";
 
 /** Amber stands out on grey at every brightness; the accent is kept for what the reader does. */
@@ -18,6 +19,8 @@ const OUTSIDE_FILL = "rgb(154 166 177 / 0.14)";
 /** Another threshold is another thing: a colour that nothing else has, and no numbers. */
 const PREVIEW_LINE = "#d9a6ff";
 const PREVIEW_FILL = "rgb(217 166 255 / 0.2)";
+const CAVITY_LINE = "#ff6b6b";
+const MUSCLE_LINE = "#6fd08c";
 const HALO = "rgb(0 0 0 / 0.75)";
 const REGION_LINE = "#4fd1e8";
 const LABEL_BACK = "rgb(10 13 16 / 0.88)";
@@ -93,6 +96,12 @@ export function drawPreview(context: CanvasRenderingContext2D, marks: readonly M
     context.fill("evenodd");
     strokeWithHalo(context, trace, PREVIEW_LINE, 1);
   }
+}
+
+/** Cavity and muscle in the colours that cardiac readers know: red inside, green outside. */
+export function drawContours(context: CanvasRenderingContext2D, contours: Contours, placement: Placement): void {
+  strokeWithHalo(context, traceLoops(contours.muscle, placement), MUSCLE_LINE, 1.5);
+  strokeWithHalo(context, traceLoops(contours.cavity, placement), CAVITY_LINE, 1.5);
 }
 
 function drawNumbers(
