@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::Store;
+use super::confirmation::Unconfirmed;
 use super::error::StoreError;
 use super::forwarding::Waiting;
 use super::index::{Tree, prefix};
 use super::ledger::DestinationTotal;
-use super::object::ObjectName;
 use super::records::StudyRecord;
 use crate::uid::StudyUid;
 
@@ -105,8 +105,8 @@ impl Store {
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        self.inner.index.scan(Tree::Unconfirmed, &below, |_, object: ObjectName| {
-            if let Some(study) = object.study() {
+        self.inner.index.scan(Tree::Unconfirmed, &below, |_, waiting: Unconfirmed| {
+            if let Some(study) = waiting.object.study() {
                 found.entry(study).or_default().unconfirmed += 1;
             }
             Ok(ControlFlow::Continue(()))

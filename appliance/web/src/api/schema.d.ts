@@ -143,6 +143,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The networks of this box. */
+        get: operations["models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -469,6 +486,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/series/{series}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens a pane on a series. */
+        get: operations["pictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dicom-web/instances": {
         parameters: {
             query?: never;
@@ -623,6 +657,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/dicom-web/studies/{study}/series/{series}/rendered3D": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A volume rendered from a viewpoint, or a slab cut out of it. */
+        get: operations["volumetric"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -722,6 +773,26 @@ export interface components {
             categorised: boolean;
             /** @description Lesions beyond those listed; nobody can assign them. */
             unlisted: components["schemas"]["Count"];
+        };
+        /** @description What a network found of the left ventricle. */
+        CardiacPart: {
+            model: components["schemas"]["ModelUsed"];
+            /** Format: double */
+            slice_distance_mm: number;
+            /** @description After the R wave, of the middle slice. */
+            trigger_ms: number[];
+            /** @description By phase. */
+            cavity_ml: number[];
+            /** @description Phases count from 0. */
+            ed_phase: number;
+            es_phase: number;
+            /** @description In the order of the stack. */
+            slices: components["schemas"]["CardiacSlice"][];
+        };
+        /** @description One slice at end diastole and end systole. */
+        CardiacSlice: {
+            ed: components["schemas"]["SliceMasks"];
+            es: components["schemas"]["SliceMasks"];
         };
         Category: {
             scheme: string;
@@ -825,6 +896,7 @@ export interface components {
              */
             revision?: number;
             perfusion?: components["schemas"]["PerfusionPart"] | null;
+            cardiac?: components["schemas"]["CardiacPart"] | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -841,7 +913,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "perfusion" | "calcium";
+        FindingKind: "perfusion" | "calcium" | "cardiac";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -1105,6 +1177,42 @@ export interface components {
             /** @description UCUM. */
             unit: string;
         };
+        ModelShape: {
+            name: string;
+            version: string;
+            sha256: string;
+            /** @description What runs it. */
+            provider: string;
+            demonstration: boolean;
+            /** @description The sentence that stands beside every result of it. */
+            statement: string;
+            /** Format: int64 */
+            memory_bytes: number;
+            warning?: string | null;
+        };
+        /** @description The network that a finding rests on. */
+        ModelUsed: {
+            name: string;
+            version: string;
+            sha256: string;
+            /** @description What ran it. */
+            provider: string;
+            /** @description Stands beside every number of it. */
+            statement: string;
+        };
+        Models: {
+            /** @description `ready`, `starting` or `none`. */
+            state: string;
+            /** @description Why there are none. */
+            reason?: string | null;
+            /** @description Version of ONNX Runtime. */
+            runtime?: string | null;
+            allow_demonstration_models: boolean;
+            /** @description In the order of trying. */
+            providers: components["schemas"]["ProviderShape"][];
+            serving: components["schemas"]["ModelShape"][];
+            refused: components["schemas"]["RefusedBundle"][];
+        };
         MotionSummary: {
             /** Format: int32 */
             passes: number;
@@ -1213,6 +1321,12 @@ export interface components {
             name: string;
             reason: string;
         };
+        ProviderShape: {
+            name: string;
+            usable: boolean;
+            /** @description The device it found, or what it lacks. */
+            reason: string;
+        };
         Quarantine: {
             /** @description The newest first; the list ends at two hundred. */
             objects: components["schemas"]["QuarantinedObject"][];
@@ -1234,6 +1348,10 @@ export interface components {
             transfer_syntax?: string | null;
             source_ae_title?: string | null;
             destinations: components["schemas"]["LedgerStanding"][];
+        };
+        RefusedBundle: {
+            folder: string;
+            reason: string;
         };
         RegionAccepted: {
             /** @description The finding that will answer. */
@@ -1343,6 +1461,12 @@ export interface components {
         };
         SignIn: {
             token: string;
+        };
+        /** @description Pixels of one image, as runs of row, first column, length. */
+        SliceMasks: {
+            sop_instance_uid: string;
+            cavity: number[][];
+            muscle: number[][];
         };
         /** @description A disc in one slice. */
         Spot: {
@@ -1669,6 +1793,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoxLedger"];
+                };
+            };
+        };
+    };
+    models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Models"];
                 };
             };
         };
@@ -2389,6 +2532,40 @@ export interface operations {
             };
         };
     };
+    pictures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a WebSocket: requests in, pictures out */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     search_instances: {
         parameters: {
             query?: never;
@@ -2778,6 +2955,73 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    volumetric: {
+        parameters: {
+            query?: {
+                /** @description volume_rendered, maximum_ip, minimum_ip or average_ip */
+                renderingmethod?: string;
+                /** @description a, p, l, r, h or f: where the eye is */
+                orientation?: string;
+                /** @description x,y,z in patient mm */
+                viewpointposition?: string;
+                /** @description x,y,z in patient mm */
+                viewpointlookat?: string;
+                /** @description x,y,z, a direction */
+                viewpointup?: string;
+                /** @description thickness in mm, of renderedMPR */
+                mprslab?: number;
+                /** @description width,height */
+                viewport?: string;
+                /** @description center,width,linear-exact */
+                window?: string;
+                /** @description 1 to 100, JPEG only */
+                quality?: number;
+                /** @description bone, angiography, soft_tissue, lung or mr; not of the standard */
+                preset?: string;
+                /** @description millimetres from top to bottom; not of the standard */
+                heightmm?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description also at renderedMPR, and as PNG or GIF */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": number[];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
