@@ -14,6 +14,7 @@ mod random;
 mod series;
 mod shape;
 mod skeleton;
+pub mod sphere;
 #[cfg(test)]
 mod tests;
 mod time_points;

@@ -41,6 +41,7 @@ mod orthanc;
 mod peers_can_be_trusted;
 mod perfusion;
 mod perfusion_on_the_page;
+mod rendered_view;
 mod results_follow;
 mod results_leave;
 mod results_on_the_page;
