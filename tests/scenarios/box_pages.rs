@@ -213,6 +213,8 @@ fn every_page_fits_a_phone_and_a_wall_and_says_when_it_is_empty() {
         assert_eq!(browser.console_errors().unwrap(), [] as [String; 0]);
     }
     let mut browser = Browser::open(&empty.viewer_url(), 900, 700).unwrap();
+    // The address carries the token until the page has read it.
+    browser.wait_for("the empty list", "location.hash === '' || location.hash === '#/'").unwrap();
     for (page, words) in [
         ("ledger", "Send a study by DICOM"),
         ("destinations", "Add a [[destinations]] section"),

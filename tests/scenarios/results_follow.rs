@@ -15,7 +15,7 @@ use sidelight_tests::peers::scratch::Scratch;
 
 use crate::destinations::{box_with, dicom};
 use crate::patients::written_to;
-use crate::studies::{finding_in_state, only_study};
+use crate::studies::{assign_all, finding_in_state, only_study};
 
 /// A destination that wants this of the box's own results.
 fn wanting(name: &str, witness: &Witness, results: &str) -> String {
@@ -69,6 +69,7 @@ fn a_rejection_reaches_whoever_had_the_result_and_nobody_else() {
     stays("no result where none is wanted yet", Duration::from_secs(3), || {
         [&careful, &images].iter().all(|other| reports(&other.received()).is_empty())
     });
+    assign_all(&api, &study, &finding, "lad", "Vane^Harriet");
     verdict(&api, &study, id, "confirmed");
     eventually("the confirmed report at the careful one", || {
         let found = reports(&careful.received());

@@ -11,7 +11,7 @@ use dicom_dictionary_std::tags;
 use serde_json::{Value, json};
 use sidelight_tests::peers::api::{Api, measurement};
 use sidelight_tests::peers::appliance::{Appliance, appliance};
-use sidelight_tests::peers::broker::Broker;
+use sidelight_tests::peers::broker::{Broker, Subscriber};
 use sidelight_tests::peers::dcmtk::storescu;
 use sidelight_tests::peers::patience::eventually;
 use sidelight_tests::peers::scratch::Scratch;
@@ -254,6 +254,11 @@ fn a_verdict_is_a_new_report_that_names_the_reader_and_the_one_before() {
         &json!({ "id": finding["id"], "state": "rejected" }),
         files.len(),
     );
+    fleet_hears_both(&subscriber);
+}
+
+/// Each verdict, and nobody's name.
+fn fleet_hears_both(subscriber: &Subscriber) {
     for state in ["confirmed", "rejected"] {
         eventually(&format!("the message {state}"), || {
             let messages = subscriber.messages();

@@ -1,6 +1,7 @@
 //! The few facts an instance is filed, ordered and judged by, read from its top-level elements.
 
 mod ct;
+mod moments;
 
 use std::fs::File;
 use std::path::Path;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::header::{Header, read_header};
 use super::patient_size::PatientSize;
 use super::text::decode_text;
-use super::timing::{Timing, beats_per_min, date_and_time_us, date_time_us};
+use super::timing::Timing;
 use super::walk::{Element, Encoding, Malformed, Visitor, walk};
 use crate::uid::{SeriesUid, SopInstanceUid, StudyUid};
 
@@ -308,22 +309,6 @@ impl Wanted {
             ct: self.ct(),
             patient_size: PatientSize::of(self.exactly((0x0010, 0x1020)), self.exactly((0x0010, 0x1030))),
         })
-    }
-
-    fn timing(&self) -> Timing {
-        let moment = |date, time| date_and_time_us(&self.ascii(date), &self.ascii(time));
-        let count = |tag| self.integer(tag).and_then(|count| u32::try_from(count).ok());
-        let acquired = date_time_us(&self.ascii((0x0008, 0x002A)));
-        let one = |tag| self.exactly(tag).map(|[value]: [f64; 1]| value);
-        Timing {
-            acquired_us: acquired.or_else(|| moment((0x0008, 0x0022), (0x0008, 0x0032))),
-            content_us: moment((0x0008, 0x0023), (0x0008, 0x0033)),
-            position: count((0x0020, 0x0100)),
-            positions: count((0x0020, 0x0105)),
-            resolution_us: one((0x0020, 0x0110)).and_then(|ms| whole(ms * 1000.0)),
-            trigger_s: one((0x0018, 0x1060)).map(|ms| ms / 1000.0),
-            heart_rate_per_min: one((0x0018, 0x1088)).or_else(|| one((0x0018, 0x1062)).map(beats_per_min)),
-        }
     }
 
     fn patient_study(&self) -> PatientStudy {

@@ -48,6 +48,9 @@ impl Desk {
         let desk = self.clone();
         let stack = blocking(move || {
             let instances = desk.store.study(&study)?.instances;
+            if !desk.store.series(&study)?.iter().any(|(known, _)| *known == series) {
+                return Err(ApiError::not_found("series"));
+            }
             let stack = desk.stacks.get(&desk.store, &study, &series)?;
             Ok::<_, ApiError>((series, instances, stack))
         });
