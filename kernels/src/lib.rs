@@ -7,7 +7,7 @@
 pub mod bandwidth;
 pub mod calcium;
 mod cpu;
-#[allow(dead_code, reason = "textures and grids wait for volume rendering")]
+#[allow(dead_code, reason = "2-D and stored textures are tested, and no kernel uses them yet")]
 mod engine;
 pub mod heart;
 mod identity;

@@ -19,6 +19,7 @@ mod scoring;
 mod study;
 mod tally;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ use crate::inference::{Inference, Machines};
 use crate::pulse::Pulse;
 use crate::stop::Stop;
 use crate::store::finding::FindingKind;
-use crate::store::{Store, StoreError};
+use crate::store::{Progress, ProgressState, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
 /// Looks at the store this often even when nothing woke it: a lost wake-up costs seconds, not a result.
@@ -160,4 +161,21 @@ impl Analysis {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, AnalysisError> {
     let span = tracing::Span::current();
     tokio::task::spawn_blocking(move || span.in_scope(work)).await.map_err(|_| AnalysisError::Threads)
+}
+
+/// Says how far a kernel is, of a stage that begins at so many percent, and ends it when the box stops.
+fn checkpoint<'a>(
+    store: &'a Store,
+    study: &'a StudyUid,
+    stop: &'a Stop,
+    (stage, begins_at): (&'static str, u8),
+) -> impl FnMut(f32) -> ControlFlow<()> + 'a {
+    move |fraction| {
+        let share = fraction.clamp(0.0, 1.0) * f32::from(100 - begins_at);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 100")]
+        let percent = Some(begins_at + share as u8);
+        let progress = Progress { state: ProgressState::Running, stage: stage.into(), percent };
+        store.live().set_progress(study, &progress);
+        if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }

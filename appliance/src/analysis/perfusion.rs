@@ -1,6 +1,5 @@
 //! CT perfusion: whether it applies, the analysis on the processor, the finding in words and files.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sidelight_kernels::perfusion::{self as kernel, Dynamic, Perfusion, PerfusionError};
@@ -11,10 +10,10 @@ use super::perfusion_part::{acquisition, parameters, part, warning};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{TimeSource, TimedStack, dynamic};
+use crate::store::StoreError;
 use crate::store::finding::{Finding, Measurement};
 use crate::store::perfusion::{PerfusionChoice, PerfusionPart, STATEMENT};
 use crate::store::resident::Kept;
-use crate::store::{Progress, ProgressState, StoreError};
 
 pub(super) const TITLE: &str = "CT perfusion";
 pub(super) const LABEL: &str = "CT perfusion, automatic, unreviewed; validated on digital phantoms only; not for \
@@ -91,19 +90,7 @@ impl Analysis {
         let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
         let (dynamic, parameters) = (dynamic.clone(), parameters(&choice, dynamic.dimensions()));
         let analysed = self.compute.run(move |processor| {
-            let mut checkpoint = |fraction: f32| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to 1 becomes 10 to 100"
-                )]
-                let percent = 10 + (fraction.clamp(0.0, 1.0) * 90.0) as u8;
-                let state = ProgressState::Running;
-                let progress =
-                    Progress { state, stage: "computing perfusion".into(), percent: Some(percent) };
-                store.live().set_progress(&study, &progress);
-                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
+            let mut checkpoint = super::checkpoint(&store, &study, &stop, ("computing perfusion", 10));
             kernel::analyse(processor, &dynamic, &parameters, &mut checkpoint)
         });
         match analysed.await {

@@ -1,6 +1,5 @@
 //! From a volume and a region to a calcium finding: what the images say against a score, the score, what it weighs.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use sidelight_kernels::calcium::{self as kernel, Score};
@@ -14,7 +13,6 @@ use super::{Analysis, AnalysisError, blocking, guards, mass};
 use crate::store::calcium::{Calcium, Count, MassCalibration, Scoring, recount};
 use crate::store::finding::{Finding, Warning};
 use crate::store::lesions::listed;
-use crate::store::{Progress, ProgressState};
 
 /// A finding holds the outline of every lesion; this many runs are some 10 MB.
 const RUNS_MAX: usize = 400_000;
@@ -70,18 +68,7 @@ impl Analysis {
         let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
         let (protocol, volume) = (plan.thresholds.protocol, volume.clone());
         let scored = self.compute.run(move |processor| {
-            let mut checkpoint = |fraction: f32| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "0 to 1 becomes 30 to 100"
-                )]
-                let percent = 30 + (fraction.clamp(0.0, 1.0) * 70.0) as u8;
-                let state = ProgressState::Running;
-                let progress = Progress { state, stage: "scoring calcium".into(), percent: Some(percent) };
-                store.live().set_progress(&study, &progress);
-                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            };
+            let mut checkpoint = super::checkpoint(&store, &study, &stop, ("scoring calcium", 30));
             kernel::score(processor, &volume, &region, &protocol, &mut checkpoint)
         });
         match scored.await {
