@@ -3,6 +3,7 @@
 mod delivery;
 pub mod networks;
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::analysis::{self, Analysis};
 use crate::audit::{Event, Kind, Outcome, Who};
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::compute;
 use crate::disk::Room;
 use crate::inference::Machines;
@@ -57,8 +58,10 @@ pub async fn wire(
     stop: &Stop,
     rooms: &mut JoinSet<Ended>,
 ) -> anyhow::Result<Ready> {
-    let folder = site.data_dir.clone();
-    let (store, report) = tokio::task::spawn_blocking(move || open(&folder)).await??;
+    let (folder, at) = (site.data_dir.clone(), clock.wall());
+    let destinations: Vec<String> = site.destinations.iter().map(|known| known.name.clone()).collect();
+    let opening = tokio::task::spawn_blocking(move || open(&folder, &destinations, at));
+    let (store, report) = opening.await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
     audit_start(&store, site, clock).await?;
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
@@ -101,9 +104,11 @@ pub async fn wire(
     Ok(ready)
 }
 
-fn open(folder: &std::path::Path) -> Result<(Store, OpenReport), StoreError> {
+/// A destination gets what arrives after it was first named: that is noted before any door is open.
+fn open(folder: &Path, destinations: &[String], at: Timestamp) -> Result<(Store, OpenReport), StoreError> {
     let (store, report) = Store::open(folder)?;
     store.read_catalogue()?;
+    destinations.iter().try_for_each(|name| store.know_destination(name, at))?;
     Ok((store, report))
 }
 

@@ -14,7 +14,7 @@ use sidelight_provisioning::Identity;
 use sidelight_provisioning::keeping::Destination;
 use sidelight_provisioning::site::{ProcessorWish, Site};
 
-/// Less than this and a single CT perfusion study may not fit.
+/// Less than this beyond the reserve and a single CT perfusion study may not fit.
 const FREE_BYTES_MIN: u64 = 10 << 30;
 /// The day this version was begun: a clock before it is wrong, whatever else is true.
 const CLOCK_MS_MIN: u64 = 1_795_392_000_000;
@@ -38,6 +38,11 @@ impl Report {
         println!("  ok   {what}: {sentence}");
     }
 
+    /// The box serves, and somebody should look at it before long.
+    fn doubtful(&self, what: &str, sentence: &str) {
+        println!("  look {what}: {sentence}");
+    }
+
     fn bad(&mut self, what: &str, sentence: &str) {
         self.trouble = true;
         println!("  BAD  {what}: {sentence}");
@@ -51,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     keys(&site, &mut report);
     processor(&site, &survey(), &mut report);
     models(&site, &mut report)?;
-    storage(&site.data_dir, &mut report);
+    disk_room(&site.data_dir, site.dicom.disk_reserve_bytes, &mut report);
+    quarantine(&site.data_dir, &mut report);
     port("DICOM port", site.dicom.listen, &mut report);
     port("viewer port", site.viewer.listen, &mut report);
     clock(&mut report);
@@ -124,23 +130,34 @@ fn models(site: &Site, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn storage(folder: &Path, report: &mut Report) {
+/// Trouble is what already refuses objects; a disk that will soon is worth a look.
+fn disk_room(folder: &Path, reserve_bytes: u64, report: &mut Report) {
     let existing = folder.ancestors().find(|folder| folder.exists()).unwrap_or(folder);
     #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-    match disk::space(existing) {
-        Ok(space) if space.free_bytes >= FREE_BYTES_MIN => {
-            report.good(
+    let space = match disk::space(existing) {
+        Ok(space) => space,
+        Err(error) => {
+            return report.bad("disk", &format!("{} cannot be measured: {error}", existing.display()));
+        }
+    };
+    let free = format!("{:.1} of {:.1} GiB free", gib(space.free_bytes), gib(space.total_bytes));
+    match space.free_bytes.checked_sub(reserve_bytes) {
+        None => {
+            let reserve = gib(reserve_bytes);
+            report.bad(
                 "disk",
-                &format!("{:.1} of {:.1} GiB free", gib(space.free_bytes), gib(space.total_bytes)),
+                &format!("{free}, {reserve:.1} GiB are kept in reserve: objects are refused; make room"),
             );
         }
-        Ok(space) => report.bad(
-            "disk",
-            &format!("only {:.1} GiB free; make room before the next large study", gib(space.free_bytes)),
-        ),
-        Err(error) => report.bad("disk", &format!("{} cannot be measured: {error}", existing.display())),
+        Some(left) if left < FREE_BYTES_MIN => {
+            report.doubtful("disk", &format!("{free}; make room before the next large study"));
+        }
+        Some(_) => report.good("disk", &free),
     }
+}
+
+fn quarantine(folder: &Path, report: &mut Report) {
     let quarantine = std::fs::read_dir(folder.join("quarantine")).map_or(0, |entries| {
         entries.flatten().filter(|entry| entry.path().extension().is_some_and(|ext| ext == "dcm")).count()
     });

@@ -27,7 +27,7 @@ pub struct Wanted {
     pub results: ResultsWanted,
 }
 
-/// Queues until told to stop. Only the store can make it fail.
+/// Queues until told to stop, for destinations the store knows. Only the store can make it fail.
 pub async fn run(
     destinations: Vec<Wanted>,
     store: Store,
@@ -35,12 +35,6 @@ pub async fn run(
     mut stop: Stop,
 ) -> Result<(), StoreError> {
     let mut changes = store.live().subscribe();
-    let started_at = clock.wall();
-    let (desk, names) = (store.clone(), destinations.clone());
-    blocking(move || {
-        names.iter().try_for_each(|wanted| desk.know_destination(&wanted.destination, started_at))
-    })
-    .await?;
     let mut everything_due = clock.now();
     let mut changed = BTreeSet::new();
     while !stop.is_stopped() {

@@ -13,10 +13,8 @@ use ureq::http::{Request, Response};
 use ureq::{Agent, Body, SendBody};
 
 use super::destination::{Batch, Confirmation, Sent, Unreached};
-use crate::store::ObjectName;
+use crate::store::{ObjectName, hex};
 
-/// Separates the one part; the closing line must not occur in the object, which 128 random bits see to.
-const BOUNDARY: &str = "sidelight-part-7f1c9a52e0d84b36a9d2c4f7be5813d0";
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 /// A whole request: the largest multi-frame objects take minutes on a slow line.
 const REQUEST_WITHIN: Duration = Duration::from_secs(600);
@@ -42,6 +40,8 @@ impl StowService {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            // A connection that the service closed in the meantime must not look like an object that breaks it.
+            .max_idle_connections(0)
             .timeout_connect(Some(CONNECT_WITHIN))
             .timeout_global(Some(REQUEST_WITHIN))
             .build();
@@ -100,6 +100,13 @@ fn is_refused(error: &ureq::Error) -> bool {
     matches!(error, ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::ConnectionRefused)
 }
 
+/// Separates the one part: 128 random bits, new for each request, occur in no object by accident or on purpose.
+fn boundary() -> String {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes).expect("the kernel has random numbers");
+    hex(&bytes)
+}
+
 /// STOW-RS of one file (PS3.18 10.5): the object goes as it lies on the disk, header included.
 fn store(agent: &Agent, url: &str, path: &Path) -> Result<Answered, ureq::Error> {
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
@@ -111,12 +118,13 @@ fn store(agent: &Agent, url: &str, path: &Path) -> Result<Answered, ureq::Error>
             return Ok(Answered::Sent(Sent::Refused { reason: error.to_string(), for_good }));
         }
     };
-    let head = format!("--{BOUNDARY}\r\nContent-Type: application/dicom\r\nContent-Length: {length}\r\n\r\n");
-    let tail = format!("\r\n--{BOUNDARY}--\r\n");
+    let boundary = boundary();
+    let head = format!("--{boundary}\r\nContent-Type: application/dicom\r\nContent-Length: {length}\r\n\r\n");
+    let tail = format!("\r\n--{boundary}--\r\n");
     let total = head.len() as u64 + length + tail.len() as u64;
     let mut body = Cursor::new(head).chain(file.take(length)).chain(Cursor::new(tail));
     let request = Request::post(format!("{url}/studies"))
-        .header("Content-Type", format!("multipart/related; type=\"application/dicom\"; boundary={BOUNDARY}"))
+        .header("Content-Type", format!("multipart/related; type=\"application/dicom\"; boundary={boundary}"))
         .header("Content-Length", total)
         .header("Accept", DICOM_JSON)
         .body(SendBody::from_reader(&mut body))?;
