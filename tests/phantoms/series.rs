@@ -78,6 +78,8 @@ pub struct Series {
     pub ct: CtSettings,
     /// Where the volume stands among several of one series.
     pub time_point: Option<TimePoint>,
+    /// What every slice says besides.
+    pub also: Vec<(Tag, VR, String)>,
 }
 
 impl Series {
@@ -93,6 +95,7 @@ impl Series {
             missing_slices: Vec::new(),
             ct: CtSettings::default(),
             time_point: None,
+            also: Vec::new(),
         }
     }
 
@@ -161,6 +164,9 @@ fn instance(
     match series.modality {
         Modality::Ct => writer.ct(series, slice),
         Modality::Mr => writer.mr(),
+    }
+    for (tag, vr, value) in &series.also {
+        writer.text(*tag, *vr, value);
     }
     writer.pixels(series, slice);
     let meta = FileMetaTableBuilder::new()

@@ -52,6 +52,7 @@ fn series(seed: u64, dynamic: &Dynamic, number: usize) -> anyhow::Result<Series>
         missing_slices: Vec::new(),
         ct: CtSettings::default(),
         time_point: Some(TimePoint { number, of, seconds }),
+        also: Vec::new(),
     })
 }
 

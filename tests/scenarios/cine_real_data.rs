@@ -16,7 +16,7 @@ const PATIENT: &str = "SCD0000301";
 const EDV_ML: f64 = 229.7;
 const ESV_ML: f64 = 179.6;
 
-fn cine(scenario: &str) -> Option<Vec<PathBuf>> {
+pub(crate) fn cine(scenario: &str) -> Option<Vec<PathBuf>> {
     let folder = root().join("../shared/data/cine_mr/dicoms").join(PATIENT);
     let Ok(entries) = std::fs::read_dir(&folder) else {
         report(&format!("skipped {scenario}: no reference data at {}", folder.display()));

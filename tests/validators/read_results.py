@@ -64,7 +64,7 @@ def by_site(items):
 def template(item):
     claims = item.get("ContentTemplateSequence", [])
     return claims[0].TemplateIdentifier if claims else None
-PERFUSION = Code("126010", "DCM", "Imaging Measurements")
+MEASUREMENTS = Code("126010", "DCM", "Imaging Measurements")
 GROUP_VOLUME = Code("118565006", "SCT", "Volume")
 TRACKING = Code("112039", "DCM", "Tracking Identifier")
 
@@ -72,7 +72,7 @@ TRACKING = Code("112039", "DCM", "Tracking Identifier")
 def report(path):
     """What a structured report says."""
     document = hd.sr.srread(path)
-    said = calcium_report(document) if named(document, CALCIUM, CONTAINER) else perfusion_report(document)
+    said = calcium_report(document) if named(document, CALCIUM, CONTAINER) else measurement_report(document)
     observers = document.get("VerifyingObserverSequence", [])
     predecessors = document.get("PredecessorDocumentsSequence", [])
     return said | {
@@ -90,13 +90,32 @@ def report(path):
     }
 
 
-def perfusion_report(document):
-    """TID 1500: the volume of each measurement group by its tracking identifier."""
-    volumes = {}
-    for group in (group for found in named(document, PERFUSION, CONTAINER) for group in named(found, LESION, CONTAINER)):
+def measurement_report(document):
+    """TID 1500: the numbers of each measurement group by its tracking identifier; volumes of tissue once more by name."""
+    volumes, measured = {}, {}
+    for group in (group for found in named(document, MEASUREMENTS, CONTAINER) for group in named(found, LESION, CONTAINER)):
         (name,) = named(group, TRACKING, TEXT, recursive=False)
         volumes[name.TextValue] = only(named(group, GROUP_VOLUME, NUM, recursive=False))
-    return {"volumes": volumes, "comments": [item.TextValue for item in named(document, COMMENT, TEXT)]}
+        numbers = [item for item in group.ContentSequence if item.ValueType == "NUM"]
+        measured[name.TextValue] = {quantity(item): value(item) for item in numbers}
+        assert len(measured[name.TextValue]) == len(numbers), "two numbers of one quantity"
+    return {
+        "volumes": volumes,
+        "measured": measured,
+        "templates": [template(document)],
+        "comments": [item.TextValue for item in named(document, COMMENT, TEXT)],
+    }
+
+
+def quantity(item):
+    """What a number is: its concept's code and unit, and what it is indexed by."""
+    unit = item.MeasuredValueSequence[0].MeasurementUnitsCodeSequence[0].CodeValue
+    index = [
+        child.ConceptCodeSequence[0].CodeValue
+        for child in item.get("ContentSequence", [])
+        if child.ConceptNameCodeSequence[0].CodeValue == "121425"
+    ]
+    return " ".join([item.ConceptNameCodeSequence[0].CodeValue, unit, *(f"by {code}" for code in index)])
 
 
 def calcium_report(document):

@@ -21,11 +21,11 @@ use super::study::Images;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{PhasedStack, Stack, phases};
 use crate::part10::InstanceFacts;
-use crate::store::cardiac::{CardiacPart, CardiacSlice, ModelUsed, SliceMasks};
+use crate::store::cardiac::{CANDIDATE, CardiacPart, CardiacSlice, ModelUsed, SliceMasks};
 use crate::store::finding::{Finding, Measurement};
 
 pub(super) const TITLE: &str = "Left ventricle, cine MR";
-pub(super) const LABEL: &str = "candidate contours and volumes, automatic, unreviewed";
+pub(super) const LABEL: &str = CANDIDATE;
 pub(super) const RULE: &str = "every short-axis slice at every phase; the largest connected piece; end diastole and end \
     systole by total volume; volume by disks with the distance of slice centres; papillary muscles count as cavity";
 

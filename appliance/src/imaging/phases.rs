@@ -94,6 +94,10 @@ impl PhasedStack {
         self.slices[slice].iter().filter_map(|frame| frame.timing.trigger_s).collect()
     }
 
+    pub fn frame(&self, slice: usize, phase: usize) -> Option<&FrameSource> {
+        self.slices.get(slice)?.get(phase)
+    }
+
     /// The object of one slice at one phase.
     pub fn sop_instance_uid(&self, slice: usize, phase: usize) -> &str {
         &self.slices[slice][phase].sop_instance_uid

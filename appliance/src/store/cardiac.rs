@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::reviews::Verdict;
+
+/// How a finding introduces contours that nobody has looked at.
+pub const CANDIDATE: &str = "candidate contours and volumes, automatic, unreviewed";
+
 /// What a network found of the left ventricle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CardiacPart {
@@ -17,6 +22,18 @@ pub struct CardiacPart {
     pub es_phase: usize,
     /// In the order of the stack.
     pub slices: Vec<CardiacSlice>,
+}
+
+impl CardiacPart {
+    /// What the numbers are called once a reader has said what they are worth. Wherever they go, what they rest on goes
+    /// with them.
+    pub(super) fn reviewed_label(&self, verdict: Verdict) -> String {
+        let word = match verdict {
+            Verdict::Confirmed => "confirmed",
+            Verdict::Rejected => "rejected",
+        };
+        format!("contours and volumes, automatic, {word} by a reader; {}", self.model.statement)
+    }
 }
 
 /// The network that a finding rests on.

@@ -5,7 +5,7 @@ use sidelight_kernels::{Dimensions, Region};
 use utoipa::ToSchema;
 
 use super::calcium::{Calcium, Vessel};
-use super::cardiac::CardiacPart;
+use super::cardiac::{CardiacPart, ModelUsed};
 use super::perfusion::{PerfusionChoice, PerfusionPart};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -234,6 +234,11 @@ impl Finding {
             }),
             FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
         }
+    }
+
+    /// The network that the numbers rest on, where there is one.
+    pub fn model(&self) -> Option<&ModelUsed> {
+        self.cardiac.as_ref().map(|part| &part.model)
     }
 
     /// The value of a measurement by its name.

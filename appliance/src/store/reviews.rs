@@ -71,6 +71,9 @@ impl Store {
         if finding.perfusion.is_some() {
             finding.label = perfusion::reviewed_label(verdict).into();
         }
+        if let Some(part) = &finding.cardiac {
+            finding.label = part.reviewed_label(verdict);
+        }
         self.record_finding(&finding)?;
         Ok(finding)
     }

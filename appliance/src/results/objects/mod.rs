@@ -5,7 +5,7 @@
 //! every lesion assigned    PDF, SR
 //! confirmed                SC, PDF, SR            (SEG and maps once: voxels do not change)
 //! rejected, superseded     an SR that says so, where an earlier one exists
-//! provisional, failed, not applicable, a ventricle             nothing
+//! provisional, failed, not applicable                          nothing
 //! ```
 //!
 //! What a reader drew is a finding like any other. Assignments make a report once the last lesion has a vessel, not one
@@ -22,27 +22,32 @@ mod montage;
 mod page;
 mod parametric_map;
 mod pdf;
+mod pdf_cardiac;
 mod pdf_perfusion;
 mod picture;
 mod secondary_capture;
 mod segmentation;
+mod segments;
 mod sr;
 mod sr_calcium;
+mod sr_cardiac;
 mod sr_items;
 mod sr_perfusion;
 mod subject;
+mod ventricle;
 mod voxels;
 
 use check::Known;
 use dataset::DataSet;
 pub use subject::Maker;
-use subject::Subject;
+use subject::{Moment, Subject};
 use voxels::Voxels;
 
 use crate::clock::Timestamp;
 use crate::imaging::StackError;
 use crate::part10::InstanceFacts;
-use crate::store::finding::{Finding, FindingKind, FindingState};
+use crate::store::cardiac::CardiacPart;
+use crate::store::finding::{Finding, FindingState};
 use crate::store::own_objects::ResultKind;
 use crate::store::records::FindingCard;
 use crate::store::{Store, StoreError};
@@ -79,8 +84,7 @@ fn kind(error: &StackError) -> &'static str {
 
 /// Whether the box owes objects for a finding as it stands.
 pub(super) fn owed(store: &Store, study: &StudyUid, card: &FindingCard) -> Result<bool, StoreError> {
-    // A ventricle has no objects yet.
-    if card.in_short.is_none() || card.kind == FindingKind::Cardiac {
+    if card.in_short.is_none() {
         return Ok(false);
     }
     let reports = reports(store, study, &card.id)?;
@@ -155,10 +159,13 @@ impl Bench<'_> {
     /// every report.
     fn pictures(&mut self) -> Result<(), ObjectError> {
         let finding = self.subject.finding;
+        if let Some(part) = &finding.cardiac {
+            return self.ventricle(part);
+        }
         match Voxels::read(self.store, &self.subject)? {
             Some(voxels) => self.perfusion(&voxels),
             None => {
-                self.segments("CALCIUM", &segmentation::of_lesions(finding))?;
+                self.segments("CALCIUM", &segments::of_lesions(finding))?;
                 self.lesion_pictures()?;
                 let number = self.next_number(ResultKind::EncapsulatedPdf)?;
                 self.file(&pdf::encapsulated(&self.subject, number, None)?)
@@ -167,7 +174,7 @@ impl Bench<'_> {
     }
 
     fn perfusion(&mut self, voxels: &Voxels<'_>) -> Result<(), ObjectError> {
-        self.segments("PERFUSION", &segmentation::of_tissue(self.subject.finding, voxels))?;
+        self.segments("PERFUSION", &segments::of_tissue(self.subject.finding, voxels))?;
         for (index, map) in voxels.part.maps.iter().enumerate() {
             if !self.holds(ResultKind::ParametricMap, map.kind.name())?
                 && let Some(set) = parametric_map::parametric_map(&self.subject, voxels, index)
@@ -185,7 +192,20 @@ impl Bench<'_> {
         self.file(&pdf::encapsulated(&self.subject, number, Some(voxels))?)
     }
 
-    fn segments(&mut self, label: &str, segments: &[segmentation::Segment]) -> Result<(), ObjectError> {
+    fn ventricle(&mut self, part: &CardiacPart) -> Result<(), ObjectError> {
+        self.segments("VENTRICLE", &segments::of_ventricle(self.subject.finding, part))?;
+        for moment in Moment::OF_A_VENTRICLE {
+            if !self.holds(ResultKind::SecondaryCapture, &ventricle::part_name(&self.subject, moment))? {
+                let number = self.next_number(ResultKind::SecondaryCapture)?;
+                let set = ventricle::secondary_capture(&self.subject, part, moment, number)?;
+                self.file(&set)?;
+            }
+        }
+        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+        self.file(&pdf::encapsulated(&self.subject, number, None)?)
+    }
+
+    fn segments(&mut self, label: &str, segments: &[segments::Segment]) -> Result<(), ObjectError> {
         if !self.holds(ResultKind::Segmentation, "1")?
             && let Some(set) = segmentation::segmentation(&self.subject, label, segments)
         {

@@ -22,7 +22,7 @@ const SCALE_PX: usize = 30;
 const GAP_PX: usize = 8;
 const FOOTER_PX: usize = 92;
 /// Brain tissue.
-const BRAIN: Window = Window { center_hu: 40.0, width_hu: 90.0 };
+const BRAIN: Window = Window { center: 40.0, width: 90.0 };
 const CORE: Rgb888 = Rgb888::new(232, 62, 84);
 const HYPOPERFUSED: Rgb888 = Rgb888::new(64, 196, 120);
 

@@ -6,7 +6,8 @@
 use dicom_dictionary_std::{tags, uids};
 
 use super::dataset::{Code, DataSet};
-use super::segmentation::{BRAIN, place_of, shared_geometry, source_of};
+use super::segmentation::{place_of, shared_geometry, source_of};
+use super::segments::BRAIN;
 use super::subject::{Subject, cut};
 use super::voxels::Voxels;
 use crate::store::own_objects::{ResultKind, derived_uid};
@@ -53,7 +54,12 @@ pub(super) fn parametric_map(subject: &Subject<'_>, voxels: &Voxels<'_>, index: 
         let mut item = DataSet::new();
         let mut content = DataSet::new();
         content.ul(tags::DIMENSION_INDEX_VALUES, &[slice + 1]);
-        source_of(&mut item, subject, slice, Code("110819", "DCM", "Perfusion image analysis"));
+        source_of(
+            &mut item,
+            subject,
+            subject.frame(slice),
+            Code("110819", "DCM", "Perfusion image analysis"),
+        );
         item.sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]);
         item.sequence(tags::PLANE_POSITION_SEQUENCE, vec![place_of(geometry, slice)]);
         item

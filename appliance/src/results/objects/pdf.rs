@@ -9,11 +9,11 @@ use dicom_dictionary_std::{tags, uids};
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
 use super::page::{AMBER, BAND, INK, PAPER, Page, QUIET, RULE, TINT, Type, WIDTH_PT};
-use super::pdf_perfusion;
 use super::picture::slice as picture;
 use super::secondary_capture::telling_slice;
 use super::subject::{Subject, cut, program_sha256};
 use super::voxels::Voxels;
+use super::{pdf_cardiac, pdf_perfusion};
 use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel, is_assigned};
 use crate::store::finding::{Finding, FindingKind, FindingState, Lesion, Scope};
 use crate::store::own_objects::{ResultKind, stating};
@@ -61,9 +61,10 @@ fn document(subject: &Subject<'_>, voxels: Option<&Voxels<'_>>) -> Result<Vec<u8
     let mut page = Page::new();
     heading(&mut page, subject);
     patient(&mut page, subject);
-    match voxels {
-        Some(voxels) => pdf_perfusion::body(&mut page, subject, voxels)?,
-        None => calcium(&mut page, subject)?,
+    match (voxels, &subject.finding.cardiac) {
+        (Some(voxels), _) => pdf_perfusion::body(&mut page, subject, voxels)?,
+        (None, Some(part)) => pdf_cardiac::body(&mut page, subject, part)?,
+        (None, None) => calcium(&mut page, subject)?,
     }
     footer(&mut page, subject);
     Ok(page.finish(title(subject.finding.kind)))

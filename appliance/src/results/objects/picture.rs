@@ -15,20 +15,20 @@ use embedded_graphics::text::{Baseline, Text};
 
 use super::ObjectError;
 use super::subject::Subject;
-use crate::imaging::{FrameReader, PixelError, edge_letters};
+use crate::imaging::{FrameReader, FrameSource, PixelError, edge_letters};
 use crate::store::finding::Lesion;
 
 /// Small images are enlarged by a whole factor until they are at least this wide or high.
 const PICTURE_PX_MIN: usize = 512;
-/// Which Hounsfield units are black and which are white.
+/// Which values are black and which are white: Hounsfield units of CT, stored values of MR.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    pub center_hu: f64,
-    pub width_hu: f64,
+    pub center: f64,
+    pub width: f64,
 }
 
 /// Window for calcium: soft tissue stays visible, calcium is white.
-const CALCIUM: Window = Window { center_hu: 90.0, width_hu: 750.0 };
+const CALCIUM: Window = Window { center: 90.0, width: 750.0 };
 
 /// A close-up shows at least this part of the image: the heart with what lies around it.
 const CLOSE_UP_MIN: f64 = 0.6;
@@ -179,20 +179,26 @@ pub(super) fn gray_slice(
     factor: usize,
     window: Window,
 ) -> Result<Canvas, ObjectError> {
-    let source = subject.frame(slice).ok_or(ObjectError::NoImages)?;
-    let reader = FrameReader::open(&source.path, subject.stack.meaning);
-    let frame = reader.and_then(|reader| reader.frame(source.frame));
-    let frame = frame.map_err(crate::imaging::StackError::from)?;
+    let frame = values(subject, subject.frame(slice))?;
     let (columns, rows) = (usize::from(subject.stack.columns), usize::from(subject.stack.rows));
-    if frame.len() != columns * rows {
-        let error = PixelError::Decode("a frame has another size than its header says".into());
-        return Err(crate::imaging::StackError::from(error).into());
-    }
     Ok(enlarged(&frame, [columns, rows], factor, window))
 }
 
+/// Pixel values of one of the subject's images.
+pub(super) fn values(subject: &Subject<'_>, source: Option<&FrameSource>) -> Result<Vec<i16>, ObjectError> {
+    let source = source.ok_or(ObjectError::NoImages)?;
+    let reader = FrameReader::open(&source.path, subject.stack.meaning);
+    let frame = reader.and_then(|reader| reader.frame(source.frame));
+    let frame = frame.map_err(crate::imaging::StackError::from)?;
+    if frame.len() != usize::from(subject.stack.columns) * usize::from(subject.stack.rows) {
+        let error = PixelError::Decode("a frame has another size than its header says".into());
+        return Err(crate::imaging::StackError::from(error).into());
+    }
+    Ok(frame)
+}
+
 /// Grey values in the window, interpolated between pixel centres.
-fn enlarged(frame: &[i16], [columns, rows]: [usize; 2], factor: usize, window: Window) -> Canvas {
+pub(super) fn enlarged(frame: &[i16], [columns, rows]: [usize; 2], factor: usize, window: Window) -> Canvas {
     let (width, height) = (columns * factor, rows * factor);
     let mut canvas = Canvas::new(width, height, Rgb888::BLACK);
     for y in 0..height {
@@ -218,8 +224,8 @@ fn sample(frame: &[i16], columns: usize, rows: usize, factor: usize, x: usize, y
     upper * (1.0 - fy) + lower * fy
 }
 
-fn gray(hounsfield: f64, window: Window) -> u8 {
-    let level = (hounsfield - window.center_hu) / window.width_hu + 0.5;
+fn gray(value: f64, window: Window) -> u8 {
+    let level = (value - window.center) / window.width + 0.5;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255")]
     let gray = (level.clamp(0.0, 1.0) * 255.0).round() as u8;
     gray

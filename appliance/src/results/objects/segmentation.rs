@@ -1,142 +1,22 @@
-//! Sets of voxels as a binary Segmentation (PS3.3 A.51): calcified lesions, or the tissue of a perfusion analysis.
+//! Sets of voxels as a binary Segmentation (PS3.3 A.51): calcified lesions, the tissue of a perfusion analysis, a
+//! ventricle at end diastole and end systole.
 //!
 //! Pixels are exactly the finding's runs. Frames stand in the order of segments, then slices, packed bit by bit
 //! without padding between frames (PS3.5 8.1.1).
 
-use std::collections::BTreeMap;
-
 use dicom_dictionary_std::{tags, uids};
 
 use super::dataset::{Code, DataSet};
-use super::subject::Subject;
-use super::voxels::Voxels;
-use crate::imaging::StackGeometry;
-use crate::store::finding::{Finding, Lesion};
+use super::segments::Segment;
+use super::subject::{Moment, Subject};
+use crate::imaging::{FrameSource, StackGeometry};
+use crate::store::finding::FindingKind;
 use crate::store::own_objects::{ResultKind, derived_uid};
-use crate::store::perfusion::TissueBit;
-
-/// A recommended colour for every lesion: amber, as on the screen, in CIELab scaled to 16 bits (PS3.3 C.10.7.1.1).
-const AMBER_CIELAB: [u16; 3] = [51_900, 36_200, 50_000];
-const HEART: Code = Code("80891009", "SCT", "Heart");
-pub(super) const BRAIN: Code = Code("12738006", "SCT", "Brain");
-
-/// One segment to be.
-pub(super) struct Segment {
-    label: String,
-    description: String,
-    /// Algorithm family (PS3.16 CID 7162).
-    family: Code,
-    category: Code,
-    property: Code,
-    anatomy: Code,
-    cie_lab: [u16; 3],
-    tracking_uid: String,
-    /// Row, first column and length, by slice.
-    runs: BTreeMap<u32, Vec<[u32; 3]>>,
-}
-
-/// Lesions by their number: segment 1 is lesion 1.
-pub(super) fn of_lesions(finding: &Finding) -> Vec<Segment> {
-    finding.lesions.iter().map(|lesion| of_lesion(&finding.id, lesion)).collect()
-}
-
-fn of_lesion(id: &str, lesion: &Lesion) -> Segment {
-    let mut runs: BTreeMap<u32, Vec<[u32; 3]>> = BTreeMap::new();
-    for part in &lesion.slices {
-        runs.entry(part.slice).or_default().extend(&part.runs);
-    }
-    Segment {
-        label: format!("Lesion {}", lesion.number),
-        description: format!("Agatston {:.1}, {:.1} mm3", lesion.agatston, lesion.volume_mm3),
-        family: Code("123101", "DCM", "Neighborhood Analysis"),
-        category: Code("49755003", "SCT", "Morphologically Abnormal Structure"),
-        property: Code("18115005", "SCT", "Pathologic calcification, calcified structure"),
-        anatomy: HEART,
-        cie_lab: AMBER_CIELAB,
-        tracking_uid: derived_uid(&["lesion", id, &lesion.number.to_string()]),
-        runs,
-    }
-}
-
-/// A kind of tissue as a segment.
-pub(super) struct TissueSegment {
-    pub bit: TissueBit,
-    label: &'static str,
-    category: Code,
-    property: Code,
-    cie_lab: [u16; 3],
-}
-
-const TISSUE: Code = Code("85756007", "SCT", "Tissue");
-
-/// In the order of segment numbers. Core and hypoperfused tissue are thresholds, not diagnoses: the property is the brain.
-pub(super) const PERFUSION_SEGMENTS: [TissueSegment; 5] = [
-    TissueSegment {
-        bit: TissueBit::Core,
-        label: "Low CBF (core)",
-        category: TISSUE,
-        property: BRAIN,
-        cie_lab: [35_600, 48_900, 38_900],
-    },
-    TissueSegment {
-        bit: TissueBit::Hypoperfused,
-        label: "Long Tmax (hypoperfused)",
-        category: TISSUE,
-        property: BRAIN,
-        cie_lab: [46_800, 20_900, 41_000],
-    },
-    TissueSegment {
-        bit: TissueBit::Brain,
-        label: "Analysed brain",
-        category: TISSUE,
-        property: BRAIN,
-        cie_lab: [45_000, 32_900, 32_900],
-    },
-    TissueSegment {
-        bit: TissueBit::Vessel,
-        label: "Vessels, left out",
-        category: Code("123037004", "SCT", "Body structure"),
-        property: Code("59820001", "SCT", "Blood vessel"),
-        cie_lab: [30_000, 45_000, 20_000],
-    },
-    TissueSegment {
-        bit: TissueBit::Csf,
-        label: "CSF, left out",
-        category: Code("91720002", "SCT", "Body Substance"),
-        property: Code("65216001", "SCT", "Cerebrospinal fluid"),
-        cie_lab: [40_000, 30_000, 20_000],
-    },
-];
-
-/// Every kind of tissue, those that are withheld or absent without a frame: numbers stay the same.
-pub(super) fn of_tissue(finding: &Finding, voxels: &Voxels<'_>) -> Vec<Segment> {
-    let volumes = voxels.part.volumes.as_ref();
-    let rule = |bit| match (bit, volumes) {
-        (TissueBit::Core, Some(volumes)) => format!("{}, {:.1} mL", volumes.core_rule, volumes.core_ml),
-        (TissueBit::Hypoperfused, Some(volumes)) => {
-            format!("{}, {:.1} mL", volumes.hypoperfused_rule, volumes.hypoperfused_ml)
-        }
-        (TissueBit::Core | TissueBit::Hypoperfused, None) => "withheld: a guard failed".into(),
-        (TissueBit::Brain, _) => "where maps were made".into(),
-        (TissueBit::Vessel | TissueBit::Csf, _) => "not counted in any volume".into(),
-    };
-    let segment = |tissue: &TissueSegment| Segment {
-        label: tissue.label.into(),
-        description: format!("{}; not for treatment selection", rule(tissue.bit)),
-        family: Code("123104", "DCM", "Bi-modal histogram threshold"),
-        category: tissue.category,
-        property: tissue.property,
-        anatomy: BRAIN,
-        cie_lab: tissue.cie_lab,
-        tracking_uid: derived_uid(&["tissue", &finding.id, tissue.label]),
-        runs: voxels.runs(tissue.bit),
-    };
-    PERFUSION_SEGMENTS.iter().map(segment).collect()
-}
 
 /// One frame to be.
 struct Frame<'a> {
     segment: u16,
+    moment: Moment,
     slice: u32,
     runs: &'a [[u32; 3]],
 }
@@ -154,7 +34,10 @@ pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segme
     set.set(tags::FRAME_OF_REFERENCE_UID, frame_of_reference).empty(tags::POSITION_REFERENCE_INDICATOR);
     set.set(tags::IMAGE_TYPE, "DERIVED\\PRIMARY").set(tags::SEGMENTATION_TYPE, "BINARY");
     set.set(tags::CONTENT_LABEL, label);
-    set.set(tags::CONTENT_DESCRIPTION, super::subject::cut(&subject.finding.label, 64));
+    // What a network rests on is said before how its contours came about.
+    let finding = subject.finding;
+    let description = finding.model().map_or(&finding.label, |model| &model.statement);
+    set.set(tags::CONTENT_DESCRIPTION, super::subject::cut(description, 64));
     set.empty(tags::CONTENT_CREATOR_NAME);
     set.set(tags::LOSSY_IMAGE_COMPRESSION, "00").set(tags::SEGMENTS_OVERLAP, overlap(subject));
     set.us(tags::SAMPLES_PER_PIXEL, &[1]).set(tags::PHOTOMETRIC_INTERPRETATION, "MONOCHROME2");
@@ -163,7 +46,7 @@ pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segme
     set.us(tags::PIXEL_REPRESENTATION, &[0]).number(tags::NUMBER_OF_FRAMES, frames.len());
     let items = segments.iter().zip(1..).map(|(segment, number)| item(subject, segment, number));
     set.sequence(tags::SEGMENT_SEQUENCE, items.collect());
-    dimensions(&mut set, &subject.finding.id);
+    dimensions(&mut set, &finding.id);
     set.sequence(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, vec![shared_geometry(geometry, spacing_mm)]);
     let per_frame = frames.iter().map(|frame| per_frame(subject, geometry, frame));
     set.sequence(tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE, per_frame.collect());
@@ -172,9 +55,10 @@ pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segme
     Some(set)
 }
 
-/// Lesions share no voxel; the core lies within what is hypoperfused, and both in the brain.
+/// Lesions share no voxel; the core lies within what is hypoperfused, and both in the brain; a ventricle fills the same
+/// places at both ends of the cycle.
 fn overlap(subject: &Subject<'_>) -> &'static str {
-    if subject.finding.perfusion.is_some() { "YES" } else { "NO" }
+    if subject.finding.kind == FindingKind::Calcium { "NO" } else { "YES" }
 }
 
 fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
@@ -182,7 +66,13 @@ fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
     let numbered = segments.iter().zip(1u16..);
     numbered
         .flat_map(|(segment, number)| {
-            segment.runs.iter().map(move |(slice, runs)| Frame { segment: number, slice: *slice, runs })
+            let moment = segment.moment;
+            segment.runs.iter().map(move |(slice, runs)| Frame {
+                segment: number,
+                moment,
+                slice: *slice,
+                runs,
+            })
         })
         .collect()
 }
@@ -249,9 +139,14 @@ pub(super) fn place_of(geometry: &StackGeometry, slice: u32) -> DataSet {
     place
 }
 
-/// Names the image of a slice as what a frame was derived from.
-pub(super) fn source_of(item: &mut DataSet, subject: &Subject<'_>, slice: u32, derivation_code: Code) {
-    let Some(source) = subject.frame(slice) else { return };
+/// Names the image that a frame was derived from.
+pub(super) fn source_of(
+    item: &mut DataSet,
+    subject: &Subject<'_>,
+    source: Option<&FrameSource>,
+    derivation_code: Code,
+) {
+    let Some(source) = source else { return };
     let mut image = subject.image_item(source);
     let purpose = Code("121322", "DCM", "Source image for image processing operation");
     image.code(tags::PURPOSE_OF_REFERENCE_CODE_SEQUENCE, purpose);
@@ -270,7 +165,8 @@ fn per_frame(subject: &Subject<'_>, geometry: &StackGeometry, frame: &Frame<'_>)
     let mut segment = DataSet::new();
     segment.us(tags::REFERENCED_SEGMENT_NUMBER, &[frame.segment]);
     let mut item = DataSet::new();
-    source_of(&mut item, subject, frame.slice, Code("113076", "DCM", "Segmentation"));
+    let source = subject.image(frame.moment, frame.slice);
+    source_of(&mut item, subject, source, Code("113076", "DCM", "Segmentation"));
     item.sequence(tags::FRAME_CONTENT_SEQUENCE, vec![content]);
     item.sequence(tags::PLANE_POSITION_SEQUENCE, vec![place_of(geometry, frame.slice)]);
     item.sequence(tags::SEGMENT_IDENTIFICATION_SEQUENCE, vec![segment]);
@@ -297,7 +193,7 @@ mod tests {
 
     #[test]
     fn frames_that_are_no_whole_bytes_follow_each_other_bit_by_bit() {
-        let frame = |segment, runs| Frame { segment, slice: 0, runs };
+        let frame = |segment, runs| Frame { segment, moment: Moment::First, slice: 0, runs };
         // Three rows of three pixels: the second frame begins at bit 9.
         let bytes = pixels(&[frame(1, &[[0, 1, 2]]), frame(2, &[[2, 0, 1]])], 3, 3);
         let set: Vec<usize> = (0..18).filter(|bit| bytes[bit / 8] >> (bit % 8) & 1 == 1).collect();

@@ -1,5 +1,5 @@
-//! The Comprehensive SR: TID 3900 (report), 3905 (calcium scoring) and 4019 (algorithm). What it says of calcium is in
-//! `sr_calcium.rs`. A report of a rejected or superseded finding says so, names the report it takes back, and carries
+//! The Comprehensive SR: TID 3900 (report), 3905 (calcium scoring) and 4019 (algorithm), or TID 1500. What it says of
+//! calcium, perfusion and a ventricle is in `sr_calcium.rs`, `sr_perfusion.rs` and `sr_cardiac.rs`. A report of a rejected or superseded finding says so, names the report it takes back, and carries
 //! no number.
 
 use dicom_dictionary_std::{tags, uids};
@@ -7,8 +7,8 @@ use dicom_dictionary_std::{tags, uids};
 use super::dataset::{Code, DataSet};
 use super::sr_calcium::calcium;
 use super::sr_items::{Node, Relation, code, container, text, uid};
-use super::sr_perfusion;
 use super::subject::{MANUFACTURER, MODEL, Subject, cut, date_time};
+use super::{sr_cardiac, sr_perfusion};
 use crate::store::finding::{Finding, FindingKind, FindingState, Scope};
 use crate::store::own_objects::{ResultKind, stating};
 
@@ -104,16 +104,18 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
         Code("121049", "DCM", "Language of Content Item and Descendants"),
         english,
     )];
-    let procedure = Code("426005005", "SCT", "Cardiac CT for calcium scoring");
-    nodes.push(code(Relation::Concept, Code("121058", "DCM", "Procedure reported"), procedure));
+    if subject.finding.kind == FindingKind::Calcium {
+        let procedure = Code("426005005", "SCT", "Cardiac CT for calcium scoring");
+        nodes.push(code(Relation::Concept, Code("121058", "DCM", "Procedure reported"), procedure));
+    }
     nodes.extend(observer(subject));
     match subject.finding.kind {
         FindingKind::Perfusion => sr_perfusion::root(subject, basis, nodes).by_template("1500"),
+        FindingKind::Cardiac => sr_cardiac::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Calcium => {
             nodes.push(calcium(subject, basis));
             container(Relation::Contains, REPORT, nodes).by_template("3900")
         }
-        FindingKind::Cardiac => unreachable!("`owed` asks for no report of a ventricle"),
     }
 }
 

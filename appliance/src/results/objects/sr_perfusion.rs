@@ -2,7 +2,7 @@
 //! 1411, with the segment it was measured in.
 
 use super::dataset::Code;
-use super::segmentation::{BRAIN, PERFUSION_SEGMENTS};
+use super::segments::{BRAIN, PERFUSION_SEGMENTS};
 use super::sr::{Basis, statements};
 use super::sr_calcium::{COMMENT, ONE, algorithm};
 use super::sr_items::{Node, Relation, code, container, number, segment, text, uid};

@@ -12,8 +12,9 @@ use sidelight_provisioning::Site;
 
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
-use crate::imaging::{FrameSource, NoTimePoints, Stack, stack, time_points};
+use crate::imaging::{FrameSource, NoTimePoints, Stack, phases, stack, time_points};
 use crate::part10::InstanceFacts;
+use crate::store::cardiac::CardiacPart;
 use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::own_objects::{ResultKind, derived_uid};
 use crate::store::{Store, hex};
@@ -36,7 +37,7 @@ impl Maker {
     }
 }
 
-/// SHA-256 of the running program: no trained model is involved, the program is the algorithm. Read once, when the
+/// SHA-256 of the running program: where no network is involved, the program is the algorithm. Read once, when the
 /// first object is made.
 static PROGRAM_SHA256: LazyLock<String> = LazyLock::new(|| {
     let digest = || {
@@ -57,12 +58,22 @@ pub(super) fn program_sha256() -> &'static str {
     &PROGRAM_SHA256
 }
 
+/// Which image of a slice, where it was taken more than once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// The one in the subject's stack; of a ventricle that at end diastole.
+    First,
+    EndSystole,
+}
+
 #[derive(Debug)]
 pub(super) struct Subject<'a> {
     pub finding: &'a Finding,
     pub maker: &'a Maker,
-    /// One frame for each slice: of a series with time points the first.
+    /// One frame for each slice: of a series with time points the first, of a ventricle that at end diastole.
     pub stack: Stack,
+    /// Of a ventricle: one frame for each slice at end systole.
+    systole: Vec<FrameSource>,
     /// Every source object once, in the order of the images.
     sources: Vec<String>,
     pub facts: InstanceFacts,
@@ -81,9 +92,12 @@ impl<'a> Subject<'a> {
     ) -> Result<Self, ObjectError> {
         let whole = stack(store, &finding.study_uid, &finding.series_uid)?;
         let sources = each_once(&whole);
-        let stack = match finding.kind {
-            FindingKind::Calcium | FindingKind::Cardiac => whole,
-            FindingKind::Perfusion => first_of_each(whole).map_err(|_| ObjectError::NoImages)?,
+        let (stack, systole) = match (finding.kind, &finding.cardiac) {
+            (FindingKind::Perfusion, _) => {
+                (first_of_each(whole).map_err(|_| ObjectError::NoImages)?, Vec::new())
+            }
+            (FindingKind::Cardiac, Some(part)) => extremes(whole, part),
+            (FindingKind::Calcium | FindingKind::Cardiac, _) => (whole, Vec::new()),
         };
         let instances = store.instances(&finding.study_uid, &finding.series_uid)?;
         let source = stack.frames.first().ok_or(ObjectError::NoImages)?;
@@ -99,7 +113,7 @@ impl<'a> Subject<'a> {
             FindingState::Superseded => now,
             _ => &finding.created_at,
         };
-        Ok(Self { finding, maker, said_at: said_at.to_owned(), stack, sources, facts, first })
+        Ok(Self { finding, maker, said_at: said_at.to_owned(), stack, systole, sources, facts, first })
     }
 
     /// `YYYYMMDD` and `HHMMSS.FFF`, UTC.
@@ -118,7 +132,15 @@ impl<'a> Subject<'a> {
     }
 
     pub(super) fn frame(&self, slice: u32) -> Option<&FrameSource> {
-        self.stack.frames.get(slice as usize)
+        self.image(Moment::First, slice)
+    }
+
+    pub(super) fn image(&self, moment: Moment, slice: u32) -> Option<&FrameSource> {
+        let frames = match moment {
+            Moment::First => &self.stack.frames,
+            Moment::EndSystole => &self.systole,
+        };
+        frames.get(slice as usize)
     }
 
     /// An item that names a source image, and its frame where it has several.
@@ -214,11 +236,15 @@ impl<'a> Subject<'a> {
         item
     }
 
-    /// One sentence: what computed it, where, and the program's digest.
+    /// One sentence: what computed it, where, the program's digest, and the network's where there is one.
     pub(super) fn provenance(&self) -> String {
         let algorithm = &self.finding.algorithm;
+        let model = self.finding.model().map_or("no trained model".into(), |model| {
+            let (name, version) = (&model.name, &model.version);
+            format!("network {name} {version}, SHA-256 {}: {}", model.sha256, model.statement)
+        });
         format!(
-            "{} {} on {}; program SHA-256 {}; no trained model",
+            "{} {} on {}; program SHA-256 {}; {model}",
             algorithm.name,
             algorithm.version,
             algorithm.processor,
@@ -248,6 +274,18 @@ fn first_of_each(stack: Stack) -> Result<Stack, NoTimePoints> {
     };
     let frames = timed.positions.into_iter().filter_map(|position| position.frames.into_iter().next());
     Ok(Stack { frames: frames.collect(), positions_mm: None, geometry: Ok(timed.geometry), ..stack })
+}
+
+/// A ventricle's images at end diastole, as a stack, and at end systole. A study that has grown may have no phases any
+/// more: then only what takes the finding back is written, and that draws nothing.
+fn extremes(stack: Stack, part: &CardiacPart) -> (Stack, Vec<FrameSource>) {
+    let Ok(phased) = phases(&stack) else { return (stack, Vec::new()) };
+    let at = |phase: usize| -> Vec<FrameSource> {
+        (0..phased.slices()).filter_map(|slice| phased.frame(slice, phase).cloned()).collect()
+    };
+    let (diastole, systole) = (at(part.ed_phase), at(part.es_phase));
+    let geometry = Ok(phased.geometry);
+    (Stack { frames: diastole, positions_mm: None, geometry, ..stack }, systole)
 }
 
 fn describe(kind: ResultKind) -> (u32, &'static str, &'static str) {
