@@ -11,7 +11,7 @@ use crate::store::{Admission, Arrival, AssociationId, Filed, Store, StoreError};
 
 /// Bytes gathered before they go to the disk: fewer, larger writes, and at most twice this much memory per
 /// association, because one piece is written while the next is gathered.
-const PIECE_BYTES: usize = 256 << 10;
+const PIECE_BYTES: usize = 128 << 10;
 
 /// What became of an object.
 #[derive(Debug)]

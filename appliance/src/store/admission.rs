@@ -54,9 +54,10 @@ impl Store {
         Ok(admission)
     }
 
-    /// Bytes, name and index entry become durable side by side: three waits for the disk are one. Until all three are,
-    /// the index says that the object is settling: after a power cut the next start looks at its bytes, and at nothing
-    /// else's, before it counts.
+    /// Bytes and name become durable side by side: two waits for the disk are one, and the index is written meanwhile.
+    /// The index itself is committed later: what a power cut takes of it the next start reads again from this folder,
+    /// whose own time is durable. Until the object is, the index says that it is settling: after a power cut the next
+    /// start looks at its bytes, and at nothing else's, before it counts.
     fn name_and_index(
         &self,
         arrived: &Arrived,
@@ -77,19 +78,18 @@ impl Store {
         durable::rename(&arrived.path, &target)?;
         let index = || {
             self.inner.index.put(Tree::Settling, &key, &())?;
-            let admission = match was_there {
-                true => self.index_known(facts, arrived, at)?,
-                false => self.index_instance(facts, arrived, at)?,
-            };
-            self.inner.index.commit().map(|()| admission)
+            match was_there {
+                true => self.index_known(facts, arrived, at),
+                false => self.index_instance(facts, arrived, at),
+            }
         };
         let (synced, (named, indexed)) =
             side_by_side(sync, || side_by_side(|| durable::sync_folder(&folder), index));
         synced?;
         named?;
         let admission = indexed?;
-        // Durable with the next commit, which is soon enough.
         self.inner.index.remove(Tree::Settling, &key)?;
+        self.inner.index.commit_soon()?;
         Ok(admission)
     }
 

@@ -26,6 +26,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// Above this sled moves a value to a file of its own and never gives the space back (research/fleet.md 4.2).
 const VALUE_BYTES_MAX: usize = 64 * 1024;
 
+/// Objects whose index entries may wait for a commit: a start reads and hashes this many again in about a second.
+const UNCOMMITTED_MAX: u64 = 256;
+
 /// The fixed set of trees; never one per study.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Tree {
@@ -86,6 +89,8 @@ pub(super) struct Index {
     log: File,
     commits_asked: AtomicU64,
     commits_done: Mutex<u64>,
+    /// Objects filed since the last commit.
+    uncommitted: AtomicU64,
     /// Records of the trees that are counted often: sled counts by walking.
     studies: AtomicUsize,
     instances: AtomicUsize,
@@ -175,6 +180,7 @@ impl Index {
             log,
             commits_asked: AtomicU64::new(0),
             commits_done: Mutex::new(0),
+            uncommitted: AtomicU64::new(0),
             studies: AtomicUsize::new(0),
             instances: AtomicUsize::new(0),
             touched: Mutex::default(),
@@ -200,10 +206,19 @@ impl Index {
         }
         // Every ticket drawn by now belongs to a write that has reached sled, so this flush covers it too.
         let covered = self.commits_asked.load(Ordering::SeqCst);
+        self.uncommitted.store(0, Ordering::SeqCst);
         self.db.flush()?;
         self.log.sync_data().map_err(StoreError::file("sync", Path::new("index/db")))?;
         *done = covered;
         Ok(())
+    }
+
+    /// For what the next start can read again from durable files: commits now and then.
+    pub(super) fn commit_soon(&self) -> Result<(), StoreError> {
+        match self.uncommitted.fetch_add(1, Ordering::SeqCst) + 1 {
+            UNCOMMITTED_MAX => self.commit(),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn put(&self, tree: Tree, key: &[u8], value: &impl Serialize) -> Result<(), StoreError> {

@@ -196,7 +196,9 @@ fn record(facts: InstanceFacts, arrived: &Arrived, at: Timestamp) -> InstanceRec
 
 #[cfg(test)]
 mod tests {
+    use super::super::retention::Stays;
     use super::super::tests::{AT, data_set, open, send, study};
+    use super::super::{ObjectName, ResultsWanted};
     use super::*;
 
     const OWN_SERIES: &str = "1.2.9";
@@ -248,6 +250,30 @@ mod tests {
         assert_eq!(store.study(&study()).unwrap().instances, 1);
         assert!(store.open_studies().unwrap().is_empty());
         assert_eq!(store.instances(&study(), &own_series()).unwrap().len(), 1, "the changed one is in use");
+    }
+
+    #[test]
+    fn a_result_no_archive_wants_goes_with_its_study_and_one_that_is_owed_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = open(folder.path());
+        let archives = ["archive".to_owned()];
+        store.know_destination("archive", Timestamp(0)).unwrap();
+        send(&store, "1.2", "1.2.3", "1.2.3.1", "a");
+        store.settle(&study(), 1).unwrap();
+        store.queue_study("archive", &study(), ResultsWanted::Never).unwrap();
+        let confirm = || {
+            let sent = store.next_to_forward("archive", AT, 9).unwrap();
+            store.forwarded("archive", &sent, true, AT).unwrap();
+            store.confirmed("archive", &store.unconfirmed("archive", AT, 9).unwrap(), AT).unwrap();
+        };
+        confirm();
+        make(&store, "x");
+        assert_eq!(store.stays(&study(), &archives, &archives).unwrap(), None);
+        let own = ObjectName::from(&store.instances(&study(), &own_series()).unwrap()[0]);
+        store.index_queued("archive", &own).unwrap();
+        assert_eq!(store.stays(&study(), &archives, &archives).unwrap(), Some(Stays::Owed));
+        confirm();
+        assert_eq!(store.stays(&study(), &archives, &archives).unwrap(), None);
     }
 
     #[test]

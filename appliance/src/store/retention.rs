@@ -3,6 +3,7 @@
 //! Invariants: a deletion is audited and journalled before the first file goes, a start finishes one that was cut
 //! off, and only the very bytes that were confirmed go (names carry the hash). Nothing is deleted of a study that is
 //! under legal hold, held for its identity, still being sent, not yet analysed, or owed to any destination.
+//! A result of the box itself that no archive is to get goes with its study, for it can be made of its finding again.
 //! Findings stay: they are small, and no archive has confirmed them. It does not decide when: see [`Store::free`].
 
 use serde::{Deserialize, Serialize};
@@ -122,7 +123,8 @@ impl Store {
                     return Ok(Some(Stays::Owed));
                 }
             }
-            if !self.is_confirmed(&object, archives)? {
+            let unwanted = record.own && self.was_never_owed(&object, archives)?;
+            if !unwanted && !self.is_confirmed(&object, archives)? {
                 return Ok(Some(Stays::Unconfirmed));
             }
         }
@@ -236,6 +238,16 @@ impl Store {
         study: &StudyUid,
     ) -> Result<Vec<(Vec<u8>, InstanceRecord)>, StoreError> {
         self.inner.index.list(Tree::Instance, &prefix(&[study.as_str()]))
+    }
+
+    /// A result that no archive wants: it goes with its study, for the finding it was made of stays.
+    fn was_never_owed(&self, object: &ObjectName, archives: &[String]) -> Result<bool, StoreError> {
+        for archive in archives {
+            if self.mark(archive, object)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn is_confirmed(&self, object: &ObjectName, archives: &[String]) -> Result<bool, StoreError> {

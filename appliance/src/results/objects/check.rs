@@ -69,6 +69,8 @@ const SR: &[Tag] = &[
     tags::CONCEPT_NAME_CODE_SEQUENCE,
     tags::CONTINUITY_OF_CONTENT,
     tags::CONTENT_SEQUENCE,
+    // Not required by the module; readers choose how to show a report by it.
+    tags::CONTENT_TEMPLATE_SEQUENCE,
     tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE,
 ];
 const SEGMENTATION: &[Tag] = &[
