@@ -2,7 +2,7 @@
 
 use super::{Analysis, AnalysisError, blocking, calcium, cardiac, perfusion};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
-use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope};
+use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Warning};
 use crate::store::records::{Asked, Question};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -89,6 +89,8 @@ impl Analysis {
         if let Ok(info) = self.compute.ready().await {
             let kind = format!("{:?}", info.kind).to_lowercase();
             finding.algorithm.processor = format!("{kind}: {}", info.name);
+            let told = |text| Warning { code: "processor".into(), text };
+            finding.warnings.extend(info.degraded.map(told));
         }
     }
 }

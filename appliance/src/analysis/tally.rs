@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use sidelight_kernels::calcium::{self as kernel, Score};
 use sidelight_kernels::heart::vessels::Atlas;
+use sidelight_kernels::heart::{Excluded, Exclusion, exclusions};
 use sidelight_kernels::{Geometry, Region, Volume};
 use sidelight_provisioning::calcium::Calcium as CalciumSite;
 
 use super::applicability::CalciumPlan;
 use super::draft::{does_not_apply, fail};
 use super::{Analysis, AnalysisError, blocking, guards, mass};
-use crate::store::calcium::{Calcium, Count, MassCalibration, Scoring, recount};
-use crate::store::finding::{Finding, Warning};
+use crate::store::calcium::{Calcium, Count, MassCalibration, Scoring, Vessel, recount};
+use crate::store::finding::{Finding, Lesion, Warning};
 use crate::store::lesions::listed;
 
 /// A finding holds the outline of every lesion; this many runs are some 10 MB.
@@ -24,6 +25,8 @@ struct Looked {
     mass: MassCalibration,
     /// Only the heart's surroundings have courses of vessels in them.
     atlas: Option<Atlas>,
+    /// Bone and calibration rods, which a drawn region may hold; the automatic one leaves them out.
+    excluded: Vec<Exclusion>,
 }
 
 impl Analysis {
@@ -88,7 +91,9 @@ fn look(
     let warnings = guards::look(volume, region, plan.thresholds.protocol.threshold_hu, whole)?;
     let width_mm = mass::chest_width_mm(volume, region);
     let atlas = if whole { Atlas::new(region, volume.geometry()) } else { None };
-    Ok(Looked { warnings, mass: mass::calibration(&plan.ct, plan.kvp, site, width_mm), atlas })
+    // Images too coarse or too few to look for bone in have none that is known.
+    let excluded = if whole { Vec::new() } else { exclusions(volume).unwrap_or_default() };
+    Ok(Looked { warnings, mass: mass::calibration(&plan.ct, plan.kvp, site, width_mm), atlas, excluded })
 }
 
 fn fill(
@@ -121,8 +126,40 @@ fn fill(
             lesion.proposed_or = proposal.or.into_iter().map(Into::into).collect();
         }
     }
+    finding
+        .warnings
+        .extend(looked.excluded.iter().filter_map(|kind| propose_other(&mut finding.lesions, kind)));
     finding.calcium = Some(calcium);
     recount(finding);
+}
+
+/// What a reader's region holds of bone or rods is proposed as no vessel's, and said; what counts stays the reader's word.
+fn propose_other(lesions: &mut [Lesion], exclusion: &Exclusion) -> Option<Warning> {
+    let (code, what) = match exclusion.what {
+        Excluded::Bone => ("bone", "bone"),
+        Excluded::CalibrationRod => ("calibration_rod", "a calibration rod"),
+    };
+    let mut numbers = Vec::new();
+    for lesion in lesions.iter_mut().filter(|lesion| lies_in(lesion, &exclusion.region)) {
+        lesion.proposed = Some(Vessel::Other);
+        numbers.push(lesion.number.to_string());
+    }
+    let listed = numbers.join(", ");
+    (!numbers.is_empty()).then(|| {
+        let text = format!("lesion {listed} looks like {what}: say `other` of it, and it counts in no score");
+        Warning { code: code.into(), text }
+    })
+}
+
+/// The voxel nearest to the lesion's centre.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a lesion's centre is in the volume"
+)]
+fn lies_in(lesion: &Lesion, region: &Region) -> bool {
+    let [column, row, slice] = lesion.center_px.map(|at| at.round() as u32);
+    region.contains(column, row, slice)
 }
 
 fn scoring(plan: &CalciumPlan, geometry: &Geometry) -> Scoring {
@@ -133,5 +170,29 @@ fn scoring(plan: &CalciumPlan, geometry: &Geometry) -> Scoring {
         slice_increment_mm: geometry.slice_increment_mm,
         method: plan.thresholds.method.clone(),
         label: plan.thresholds.label.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sidelight_kernels::Dimensions;
+
+    use super::*;
+
+    fn lesion(number: u32, center_px: [f64; 3]) -> Lesion {
+        Lesion { number, center_px, ..Lesion::default() }
+    }
+
+    #[test]
+    fn lesions_in_bone_are_proposed_as_no_vessels_and_named_and_the_others_are_left_alone() {
+        let size = Dimensions { columns: 64, rows: 64, slices: 4 };
+        let region = Region::circle(size, [20.0, 20.0], 6.0, 0..=3);
+        let bone = Exclusion { what: Excluded::Bone, pieces: 1, region };
+        let mut lesions = [lesion(1, [21.4, 19.6, 2.0]), lesion(2, [50.0, 50.0, 2.0])];
+        let warning = propose_other(&mut lesions, &bone).expect("one lies in bone");
+        assert_eq!(warning.code, "bone");
+        assert!(warning.text.starts_with("lesion 1 looks like bone"), "{}", warning.text);
+        assert_eq!(lesions.map(|lesion| lesion.proposed), [Some(Vessel::Other), None]);
+        assert_eq!(propose_other(&mut [lesion(3, [50.0, 50.0, 2.0])], &bone), None);
     }
 }

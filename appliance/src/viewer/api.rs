@@ -117,19 +117,20 @@ pub(super) fn study_uid(text: &str) -> Result<StudyUid, ApiError> {
 }
 
 fn processor(compute: &Compute) -> ProcessorState {
+    let without = |kind: &str, reason: String| ProcessorState {
+        kind: kind.into(),
+        name: String::new(),
+        reason,
+        degraded: None,
+    };
     match compute.info() {
-        None => ProcessorState {
-            kind: "probing".into(),
-            name: String::new(),
-            reason: "the boot probe is running".into(),
-        },
+        None => without("probing", "the boot probe is running".into()),
         Some(Ok(info)) => ProcessorState {
             kind: format!("{:?}", info.kind).to_lowercase(),
             name: info.name,
             reason: info.reason,
+            degraded: info.degraded,
         },
-        Some(Err(error)) => {
-            ProcessorState { kind: "none".into(), name: String::new(), reason: error.to_string() }
-        }
+        Some(Err(error)) => without("none", error.to_string()),
     }
 }

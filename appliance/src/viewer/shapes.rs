@@ -75,6 +75,8 @@ pub struct ProcessorState {
     pub kind: String,
     pub name: String,
     pub reason: String,
+    /// What happened to the GPU since the box started, in a sentence.
+    pub degraded: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

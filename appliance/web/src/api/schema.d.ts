@@ -1320,6 +1320,8 @@ export interface components {
             kind: string;
             name: string;
             reason: string;
+            /** @description What happened to the GPU since the box started, in a sentence. */
+            degraded?: string | null;
         };
         ProviderShape: {
             name: string;

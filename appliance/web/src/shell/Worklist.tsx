@@ -110,7 +110,13 @@ export function BoxLine() {
     `${words.bytes(facts.disk.free_bytes)} free`,
     brokerWords(facts.broker),
   ];
-  return <footer class="box-line quiet" title={facts.processor.reason}>{parts.filter((part) => part !== "").join(" · ")}</footer>;
+  const degraded = facts.processor.degraded ?? "";
+  return (
+    <footer class="box-line quiet" title={facts.processor.reason}>
+      {degraded !== "" && <p class="chip failed" role="alert"><Icon name="warning" /> The GPU failed: {degraded}</p>}
+      {parts.filter((part) => part !== "").join(" · ")}
+    </footer>
+  );
 }
 
 function brokerWords(broker: { configured: boolean; connected: boolean; waiting: number }): string {
