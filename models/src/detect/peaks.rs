@@ -1,0 +1,1 @@
+//! Marks from heat.

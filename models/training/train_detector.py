@@ -1,0 +1,94 @@
+"""Trains `mammography_cad` or `lesion_det` on synthetic scenes, time-boxed.
+
+usage: train_detector.py breast|lungs TRAINING OUT --seconds 100 --seed 1
+"""
+
+import argparse
+import math
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from detector import Detector
+from network import folded
+from scenes import TASKS, Pool
+
+RATE = 2e-3
+
+
+def loss_of(logits, heat, radius, counts):
+    """Quality focal loss of the heat (Li et al. 2020), absolute error of the radius where there is a lesion."""
+    logits = logits.float()
+    share = logits[:, :-1].sigmoid()
+    entropy = functional.binary_cross_entropy_with_logits(logits[:, :-1], heat, reduction="none")
+    spots = (heat > 0.95).sum().clamp(min=1)
+    focal = ((heat - share) ** 2 * entropy).sum() / spots
+    wrong = (logits[:, -1:].sigmoid() - radius).abs() * counts
+    return focal + 2.0 * wrong.sum() / counts.sum().clamp(min=1)
+
+
+def train(pool, seconds, seed, note, keep):
+    task, device = pool.task, pool.device
+    torch.manual_seed(seed)
+    pool.random.manual_seed(seed)
+    network = Detector(task.inputs, task.classes, task.stride).to(device).to(memory_format=torch.channels_last)
+    average = torch.optim.swa_utils.AveragedModel(
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
+    )
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
+    begun = kept = time.monotonic()
+    step, running = 0, None
+    while (passed := time.monotonic() - begun) < seconds:
+        rate = RATE * min(1.0, step / 100 + 0.01) * (0.5 + 0.5 * math.cos(math.pi * passed / seconds))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        images, (heat, radius, counts) = pool.batch()
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = network(images.contiguous(memory_format=torch.channels_last))
+        loss = loss_of(logits, heat, radius, counts)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimiser.step()
+        average.update_parameters(network)
+        running = loss.detach() if running is None else 0.98 * running + 0.02 * loss.detach()
+        step += 1
+        if step % 250 == 0:
+            note(f"step {step} at {passed:.0f} s: loss {running.item():.4f}")
+        if time.monotonic() - kept > 25:
+            kept = time.monotonic()
+            keep(average.module)
+    note(f"{step} steps in {time.monotonic() - begun:.0f} s, {len(pool.images)} scenes")
+    keep(average.module)
+    return average.module
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("training", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seconds", type=float, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    task = TASKS[arguments.task]
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    log = (arguments.out / f"{task.name}.log").open("w", buffering=1)
+
+    def note(text):
+        print(f"[{task.name}] {text}", flush=True)
+        log.write(text + "\n")
+
+    def keep(network):
+        state = {key: value.cpu().contiguous() for key, value in folded(network).state_dict().items()}
+        torch.save(state, arguments.out / f"{task.name}.pt")
+
+    note(f"seed {arguments.seed}, torch {torch.__version__}, {device}")
+    train(Pool(task, arguments.training, device), arguments.seconds, arguments.seed, note, keep)
+
+
+if __name__ == "__main__":
+    main()
