@@ -7,6 +7,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::detect;
 use crate::digest::sha256_hex;
 use crate::manifest::{DeclaredPort, Element, Manifest, ManifestError, NetworkFile, Task};
 use crate::npy::{self, NpyError};
@@ -110,14 +111,10 @@ impl Bundle {
 
     /// One patch of zeros, so that the first study does not wait for a GPU's shaders, and shapes are known to fit.
     fn warm_up(&self, network: &mut Network) -> Result<(), BundleError> {
-        let (Task::Segmentation, Some(images)) = (self.manifest.task, &self.manifest.images) else {
-            return Ok(());
-        };
-        let [height, width] = images.patch;
-        let input = Tensor::f32(&[1, 1, height, width], vec![0.0; height * width]).expect("of this shape");
+        let Some((given, expected)) = self.example_shapes() else { return Ok(()) };
+        let input = Tensor::f32(&given, vec![0.0; given.iter().product()]).expect("of this shape");
         let file = &self.manifest.network;
         let answers = network.run(&[(&file.inputs[0].name, &input)])?;
-        let expected = [1, self.manifest.labels.len() + 1, height, width];
         let answer = answers.iter().find(|(name, _)| *name == file.outputs[0].name);
         match answer {
             Some((_, tensor)) if tensor.shape() == expected => Ok(()),
@@ -127,6 +124,23 @@ impl Bundle {
                 Err(BundleError::Shape { what })
             }
             None => Err(BundleError::Shape { what: format!("output {:?} is missing", file.outputs[0].name) }),
+        }
+    }
+
+    /// Shapes of an input and of its answer, as the manifest would have them.
+    fn example_shapes(&self) -> Option<([usize; 4], [usize; 4])> {
+        let classes = self.manifest.labels.len() + 1;
+        match (self.manifest.task, &self.manifest.images, &self.manifest.detection) {
+            (Task::Segmentation, Some(images), _) => {
+                let [height, width] = images.patch;
+                Some(([1, 1, height, width], [1, classes, height, width]))
+            }
+            (Task::Detection, _, Some(detection)) => {
+                let side = 2 * detect::MULTIPLE;
+                let cells = side / detection.stride;
+                Some(([1, detection.channels(), side, side], [1, classes, cells, cells]))
+            }
+            _ => None,
         }
     }
 

@@ -1,13 +1,20 @@
-//! Finding things: images made into what a detection network reads, its heat made into marks.
+//! Finding things: images made into what a detection network reads, its heat made into marks on the images as they were.
 //!
 //! The same code prepares what the networks learn from (`tests/arrays`) and what the box shows them.
+//! `models/training/marks.py` is the twin that judged the networks.
 
-pub mod peaks;
+mod detector;
+mod peaks;
 mod reduce;
 mod regrid;
 
+pub use detector::{DetectError, Detector, Found};
+pub use peaks::{Heat, Mark};
 pub use reduce::{Reduced, reduce};
 pub use regrid::{Regridded, regrid};
+
+/// Sides of an input are multiples of this: networks halve them five times.
+pub(crate) const MULTIPLE: usize = 32;
 
 /// The value of the nearest rank.
 pub(crate) fn percentile(values: &mut [f32], percent: f64) -> f32 {

@@ -8,6 +8,7 @@
 pub mod bundle;
 pub mod catalogue;
 mod components;
+pub mod detect;
 mod digest;
 pub mod manifest;
 pub mod npy;
@@ -18,6 +19,7 @@ pub mod tensor;
 
 pub use bundle::{Bundle, BundleError, Model};
 pub use catalogue::Catalogue;
+pub use detect::{DetectError, Detector, Found, Mark};
 pub use manifest::Manifest;
 pub use onnx::{Network, OnnxError, Provider, ProviderState, Runtime};
 pub use segment::{Plane, SegmentError, Segmenter};

@@ -2,10 +2,14 @@
 //!
 //! Unknown keys are refused with key and line; a value that cannot be right is refused with its key.
 
+mod detection;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub use detection::{Detection, Reads, Reduction, Volumes};
 
 /// A manifest is two pages of text; a larger file is something else.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -36,7 +40,9 @@ pub struct Manifest {
     pub golden: Golden,
     /// How images become input; for `segmentation`.
     pub images: Option<Images>,
-    /// What the classes are; class 0 is "nothing". For `segmentation`.
+    /// How images become input and heat becomes marks; for `detection`.
+    pub detection: Option<Detection>,
+    /// What the classes are; class 0 is "nothing". For `segmentation` and `detection`.
     #[serde(default)]
     pub labels: Vec<Label>,
     /// Which pieces of the answer are kept; for `segmentation`.
@@ -50,6 +56,8 @@ pub struct Manifest {
 pub enum Task {
     /// Images in, one label per pixel out: the generic path of `segment`.
     Segmentation,
+    /// A plane or a volume in, marks out: `detect`.
+    Detection,
     /// Tensors in, tensors out: only code that knows this network can use it.
     Tensors,
 }
@@ -207,11 +215,20 @@ impl Manifest {
         }
         self.network.check()?;
         self.golden.check(&self.network)?;
-        match (self.task, &self.images) {
-            (Task::Tensors, _) => Ok(()),
-            (Task::Segmentation, None) => Err(("images", "a segmentation needs to know its images".into())),
-            (Task::Segmentation, Some(images)) => {
+        match (self.task, &self.images, &self.detection) {
+            (Task::Tensors, ..) => Ok(()),
+            (Task::Segmentation, None, _) => {
+                Err(("images", "a segmentation needs to know its images".into()))
+            }
+            (Task::Segmentation, Some(images), _) => {
                 images.check()?;
+                self.check_labels()
+            }
+            (Task::Detection, _, None) => {
+                Err(("detection", "a detection needs to know what it reads".into()))
+            }
+            (Task::Detection, _, Some(detection)) => {
+                detection.check()?;
                 self.check_labels()
             }
         }
@@ -219,7 +236,7 @@ impl Manifest {
 
     fn check_labels(&self) -> Result<(), (&'static str, String)> {
         if self.labels.is_empty() || self.labels.len() > LABELS_MAX {
-            return Err(("labels", format!("a segmentation has 1 to {LABELS_MAX}")));
+            return Err(("labels", format!("a segmentation or detection has 1 to {LABELS_MAX}")));
         }
         for (position, label) in self.labels.iter().enumerate() {
             if usize::from(label.class) != position + 1 {

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::bundle::Model;
 use crate::components::keep_largest;
+use crate::detect::percentile;
 use crate::manifest::{Images, Intensity, Pieces, Task};
 use crate::onnx::OnnxError;
 use crate::plane::{Between, between, positions, sample};
@@ -178,18 +179,6 @@ fn normalise(image: &[f32], intensity: Intensity) -> Vec<f32> {
     };
     let range = (high - low).max(1e-6);
     image.iter().map(|value| ((value - low) / range).clamp(0.0, 1.0)).collect()
-}
-
-/// The value of the nearest rank.
-fn percentile(values: &mut [f32], percent: f64) -> f32 {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "an image has far fewer than 2^52 pixels"
-    )]
-    let rank = (percent / 100.0 * (values.len() - 1) as f64).round() as usize;
-    *values.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
 /// How images of one size lie on the network's grid.

@@ -17,6 +17,8 @@ HEAT_MIN = 0.05
 MARKS_MAX = 50
 # At the working point this share of lesion-free validation cases carries no mark, and a case so many false ones at most.
 CLEAN_MIN, FALSE_MAX = 0.88, 0.5
+# So much sensitivity may the working point lose against the best that is as clean.
+LOSS_MAX = 0.02
 
 
 @torch.no_grad()
@@ -96,12 +98,15 @@ class Judgement:
         }
 
     def working_point(self):
-        """The lowest threshold that keeps lesion-free cases clean."""
-        for threshold in np.arange(0.05, 0.96, 0.01):
-            said = self.at(float(threshold))
-            if said["without_a_mark"] >= CLEAN_MIN and said["false_per_case"] <= FALSE_MAX:
-                return float(threshold)
-        return 0.95
+        """The middle of the thresholds that keep lesion-free cases clean and lose little sensitivity: other images move
+        suspicions both ways."""
+        said = [self.at(float(threshold)) for threshold in np.arange(0.05, 0.96, 0.01)]
+        clean = [one for one in said if one["without_a_mark"] >= CLEAN_MIN and one["false_per_case"] <= FALSE_MAX]
+        if not clean:
+            return 0.95
+        best = max(one["sensitivity"] for one in clean)
+        level = [one["threshold"] for one in clean if one["sensitivity"] >= best - LOSS_MAX]
+        return (level[0] + level[-1]) / 2
 
     def by(self, threshold, name):
         """Sensitivity of each kind of lesion."""

@@ -19,15 +19,16 @@ pub(crate) fn case(seed: u64, number: usize, purpose: Purpose) -> Case {
         Purpose::Validation | Purpose::Cases => [1, 0, 2, 0][number % 4],
     };
     let patient = BreastPatient::new(seed, purpose.family(), lesions);
-    let projection = if number / 4 % 2 == 0 { Projection::Cc } else { Projection::Mlo };
-    let intent = if number / 8 % 2 == 0 { Intent::Presentation } else { Intent::Processing };
+    let projection = if (number / 4).is_multiple_of(2) { Projection::Cc } else { Projection::Mlo };
+    let intent = if (number / 8).is_multiple_of(2) { Intent::Presentation } else { Intent::Processing };
     let view = patient.view(Side::Left, projection, intent, None);
     let picture = &view.picture;
     let brightness: Vec<f32> = match intent {
         Intent::Presentation => (0..=u16::MAX).map(f32::from).collect(),
         Intent::Processing => (0..=u16::MAX).map(|value| -f32::from(value.max(1)).ln()).collect(),
     };
-    let dense_is_bright: Vec<f32> = picture.values.iter().map(|value| brightness[usize::from(*value)]).collect();
+    let dense_is_bright: Vec<f32> =
+        picture.values.iter().map(|value| brightness[usize::from(*value)]).collect();
     let size = [picture.rows, picture.columns];
     let reduced = reduce(&dense_is_bright, size, [picture.pixel_mm; 2], &REDUCTION);
     let pitch_mm = REDUCTION.pixel_mm();
@@ -40,7 +41,8 @@ pub(crate) fn case(seed: u64, number: usize, purpose: Purpose) -> Case {
             json!({ "class": class, "x": x, "y": y, "radius_mm": lesion.radius_mm, "margin": format!("{:?}", lesion.margin) })
         })
         .collect();
-    let about = json!({ "projection": format!("{projection:?}"), "intent": format!("{intent:?}"), "lesions": truth });
+    let about =
+        json!({ "projection": format!("{projection:?}"), "intent": format!("{intent:?}"), "lesions": truth });
     Case { bytes: cut(&reduced), truth: about }
 }
 

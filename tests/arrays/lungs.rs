@@ -54,7 +54,10 @@ pub(crate) fn case(seed: u64, number: usize, purpose: Purpose) -> Case {
             json!({ "x": x, "y": y, "z": z, "radius_mm": nodule.diameter_mm / 2.0, "ground_glass": nodule.ground_glass })
         })
         .collect();
-    Case { bytes: cut(&out.values, out.size, shape(purpose)), truth: json!({ "lesions": truth, "slices": out.size[2] }) }
+    Case {
+        bytes: cut(&out.values, out.size, shape(purpose)),
+        truth: json!({ "lesions": truth, "slices": out.size[2] }),
+    }
 }
 
 fn slab(patient: &NodulePatient, increment: f32, share: &mut impl FnMut() -> f32) -> Grid {

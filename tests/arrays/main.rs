@@ -70,7 +70,10 @@ fn main() -> anyhow::Result<()> {
     };
     std::fs::create_dir_all(&arguments.out)?;
     let file = File::create(arguments.out.join("images.u8"))?;
-    #[expect(clippy::disallowed_methods, reason = "a program for people and scripts: it says how long it took")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a program for people and scripts: it says how long it took"
+    )]
     let begun = Instant::now();
     let size = shape.iter().product::<usize>();
     let one = |number: usize| -> anyhow::Result<Option<Value>> {

@@ -10,6 +10,7 @@
     clippy::cast_precision_loss,
     reason = "pictures are small; every value was made here"
 )]
+#![expect(clippy::approx_constant, reason = "directions of things; the networks learnt from exactly these")]
 
 mod anatomy;
 mod distractors;
@@ -102,7 +103,13 @@ impl BreastPatient {
     }
 
     /// One view, with a detector of its own pixel size or the setting's.
-    pub fn view(&self, side: Side, projection: Projection, intent: Intent, pixel_mm: Option<f64>) -> Mammogram {
+    pub fn view(
+        &self,
+        side: Side,
+        projection: Projection,
+        intent: Intent,
+        pixel_mm: Option<f64>,
+    ) -> Mammogram {
         let number = 2 * u64::from(side == Side::Right) + u64::from(projection == Projection::Mlo);
         let mut random = Random::new(self.seed.wrapping_mul(4).wrapping_add(number) ^ 0x7669_6577_0000_0000);
         let [density, size] = self.build;

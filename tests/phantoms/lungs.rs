@@ -10,15 +10,20 @@
     clippy::cast_precision_loss,
     reason = "millimetres and voxels of a chest"
 )]
+#![expect(clippy::approx_constant, reason = "directions of things; the networks learnt from exactly these")]
 
 mod growths;
 mod tree;
 
+use dicom_core::VR;
+use dicom_dictionary_std::tags;
 use rayon::prelude::*;
+use sidelight_kernels::{Dimensions, Geometry, Volume};
 
 use super::breast::Family;
 use super::chest::{AIR_HU, Chest, Sample};
 use super::random::Random;
+use super::series::Series;
 use super::shape::Point;
 use growths::{Growth, Kind};
 use tree::Tube;
@@ -101,7 +106,8 @@ impl NodulePatient {
         let style = Style::new(family, &mut random);
         let chest = Chest::new(&mut random);
         let tubes = tree::grow(style.trunks, style.taper, &mut random);
-        let inside = |point: Point| (LUNGS_MM[0]..LUNGS_MM[1]).contains(&point[2]) && chest.sample(point).lung;
+        let inside =
+            |point: Point| (LUNGS_MM[0]..LUNGS_MM[1]).contains(&point[2]) && chest.sample(point).lung;
         let growths = growths::place(nodules, &style, &tubes, &inside, &mut random);
         let phase = [0; 6].map(|_| random.between(0.0, 6.28) as f32);
         Self { seed, chest, style, tubes, growths, phase }
@@ -122,7 +128,8 @@ impl NodulePatient {
     /// Where something worth looking at lies along the body: a nodule if there are any, else a distractor or anywhere.
     pub fn interesting_z(&self, random: &mut impl FnMut() -> f32) -> f32 {
         let share = random();
-        let nodules: Vec<&Growth> = self.growths.iter().filter(|growth| growth.kind == Kind::Nodule).collect();
+        let nodules: Vec<&Growth> =
+            self.growths.iter().filter(|growth| growth.kind == Kind::Nodule).collect();
         let others: Vec<&Growth> = self.growths.iter().filter(|growth| growth.kind != Kind::Nodule).collect();
         let from = if !nodules.is_empty() && share < 0.75 { &nodules } else { &others };
         match from.get((random() * from.len() as f32) as usize) {
@@ -145,6 +152,27 @@ impl NodulePatient {
             }
         });
         values
+    }
+
+    /// The scan as a series of CT images, the patient's left at high columns.
+    pub fn series(&self, grid: &Grid) -> Series {
+        let [columns, rows, slices] = grid.size.map(|side| u32::try_from(side).expect("sides of a scan"));
+        let [dx, dy, dz] = grid.step_mm.map(f64::from);
+        let [x, y, z] = grid.first_mm.map(f64::from);
+        let geometry = Geometry {
+            column_spacing_mm: dx,
+            row_spacing_mm: dy,
+            slice_increment_mm: dz,
+            patient_mm_from_voxel: [[dx, 0.0, 0.0, x], [0.0, dy, 0.0, y], [0.0, 0.0, dz, z]],
+        };
+        let volume = Volume::new(Dimensions { columns, rows, slices }, geometry, self.scan(grid));
+        Series {
+            patient_name: "Phantom^Lungs".to_owned(),
+            study_description: "CT chest, synthetic".to_owned(),
+            series_description: "Chest 1.5 Br60, synthetic phantom".to_owned(),
+            also: vec![(tags::BODY_PART_EXAMINED, VR::CS, "CHEST".to_owned())],
+            ..Series::calcium(self.seed, volume.expect("the scan fills its grid"))
+        }
     }
 
     pub fn nodules(&self, grid: &Grid) -> Vec<TrueNodule> {
@@ -203,7 +231,8 @@ impl NodulePatient {
                 let upper = row / BLOCK * lattice_columns + column / BLOCK;
                 let four = [upper, upper + 1, upper + lattice_columns, upper + lattice_columns + 1];
                 let four = four.map(|at| corners[at]);
-                let alike = four.iter().all(|corner| corner.lung) || four.iter().all(|corner| corner.hounsfield == AIR_HU);
+                let alike = four.iter().all(|corner| corner.lung)
+                    || four.iter().all(|corner| corner.hounsfield == AIR_HU);
                 samples.push(if alike { four[0] } else { self.chest.sample(point(column, row)) });
             }
         }
@@ -223,7 +252,9 @@ struct Texture {
 impl Texture {
     fn new(patient: &NodulePatient, grid: &Grid, z: f32) -> Self {
         let [a, b, c, d, e, f] = patient.phase;
-        let along = |axis: usize| (0..grid.size[axis]).map(move |at| grid.first_mm[axis] + grid.step_mm[axis] * at as f32);
+        let along = |axis: usize| {
+            (0..grid.size[axis]).map(move |at| grid.first_mm[axis] + grid.step_mm[axis] * at as f32)
+        };
         let column = |x: f32| [(x * 0.11 + a).sin(), (x * 0.31 + d).sin(), 8.0 * (x * 0.05 + a).sin()];
         let row = |y: f32| [(y * 0.13 + b).sin(), (y * 0.27 + e).sin(), 0.8 * y];
         Self {

@@ -12,7 +12,8 @@ const MAY_DEPEND_ON: &[(&str, &[&str])] = &[
     ("sidelight-models", &[]),
     ("sidelight-provisioning", &[]),
     ("sidelight", &["sidelight-kernels", "sidelight-models", "sidelight-provisioning"]),
-    ("sidelight-tests", &["sidelight-kernels"]),
+    // The arrays that networks learn from are prepared as the box prepares them.
+    ("sidelight-tests", &["sidelight-kernels", "sidelight-models"]),
     ("sidelight-benches", &["sidelight", "sidelight-kernels", "sidelight-tests"]),
 ];
 

@@ -65,7 +65,8 @@ pub fn reduce(image: &[f32], size: [usize; 2], pixel_mm: [f64; 2], reduction: &R
         reason = "sides of images"
     )]
     let [rows, columns] = [0, 1].map(|axis| {
-        (size[axis] as f64 * pixel_mm[axis] / reduction.fine_mm / block as f64 - 1e-6).ceil().max(1.0) as usize
+        (size[axis] as f64 * pixel_mm[axis] / reduction.fine_mm / block as f64 - 1e-6).ceil().max(1.0)
+            as usize
     });
     let down = covers(rows * block, reduction.fine_mm, size[0], pixel_mm[0]);
     let across = covers(columns * block, reduction.fine_mm, size[1], pixel_mm[1]);
@@ -181,7 +182,8 @@ mod tests {
             image[row * side + 300..row * side + 304].fill(150.0);
         }
         let out = reduce(&image, [side, side], [0.07; 2], &REDUCTION);
-        let brightest = (0..out.detail.len()).max_by(|a, b| out.detail[*a].total_cmp(&out.detail[*b])).unwrap();
+        let brightest =
+            (0..out.detail.len()).max_by(|a, b| out.detail[*a].total_cmp(&out.detail[*b])).unwrap();
         // Row 202 of 0.07 mm lies in block 35 of 0.4 mm, column 302 in block 52.
         assert_eq!((brightest / out.columns, brightest % out.columns), (35, 52));
     }

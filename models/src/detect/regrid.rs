@@ -21,7 +21,8 @@ pub fn regrid(hounsfield: &[i16], size: [usize; 3], step_mm: [f64; 3], volumes: 
         clippy::cast_precision_loss,
         reason = "sides of a volume"
     )]
-    let target = [0, 1, 2].map(|axis| (size[axis] as f64 * step_mm[axis] / target_mm[axis]).round().max(1.0) as usize);
+    let target =
+        [0, 1, 2].map(|axis| (size[axis] as f64 * step_mm[axis] / target_mm[axis]).round().max(1.0) as usize);
     let axis = |axis: usize| -> Vec<Between> {
         let places = positions(target[axis], target_mm[axis], size[axis], step_mm[axis]);
         // Half a voxel beyond the last centre there is still the last voxel.

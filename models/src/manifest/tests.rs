@@ -47,3 +47,23 @@ fn what_cannot_be_right_is_refused_with_its_key() {
         assert!(message.contains(key), "{message} does not name {key}");
     }
 }
+
+#[test]
+fn a_detection_names_what_it_reads_and_levels_rise_with_suspicion() {
+    let text = include_str!("../../bundles/mammography_cad/model.toml");
+    let manifest = read(text).unwrap();
+    let detection = manifest.detection.unwrap();
+    assert_eq!(detection.levels, [0.30, 0.60, 0.75, 0.90]);
+    let levels = [0.1, 0.3, 0.59, 0.6, 0.8, 0.95].map(|suspicion| detection.level(suspicion));
+    assert_eq!(levels, [1, 2, 2, 3, 4, 5]);
+    for (from, to, key) in [
+        ("stride = 4", "stride = 3", "detection.stride"),
+        ("block = 4", "block = 0", "detection.reads"),
+        ("apart_mm = 5.0", "apart_mm = 0.0", "detection"),
+        ("[detection]", "[detection]\nlevels = [0.3, 0.3, 0.7, 0.9]", "detection.levels"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let message = read(&text.replace(from, to)).unwrap_err();
+        assert!(message.contains(key), "{message}");
+    }
+}

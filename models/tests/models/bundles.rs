@@ -78,7 +78,7 @@ fn our_own_bundles_answer_as_they_say() {
     let catalogue = Catalogue::open(&root().join("models/bundles"), &runtime).unwrap();
     assert_eq!(catalogue.refusals(), []);
     let names: Vec<&str> = catalogue.serving().map(|model| model.manifest().name.as_str()).collect();
-    assert_eq!(names, ["cardiac_seg"]);
+    assert_eq!(names, ["cardiac_seg", "lesion_det", "mammography_cad"]);
     for model in catalogue.serving() {
         let manifest = model.manifest();
         let folder = root().join("models/bundles").join(&manifest.name);

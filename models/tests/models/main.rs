@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
 
 mod bundles;
+mod detection;
 mod graph;
 mod refusals;
 mod segmentation;

@@ -74,7 +74,8 @@ impl Anatomy {
                 let grain = fine.octaves([y, x], 3.0, 3, style.gain) - 0.5;
                 let tissue = FAT + DENSE * gland + style.strand * (ridge * (0.5 + gland) + grain);
                 let muscle = smooth(1.5, -1.5, self.pectoral(x, y) + 4.0 * (wobble.at(y / 20.0, 9.0) - 0.5));
-                let muscle_value = 0.74 + 0.10 * (dense.at(x / 14.0, y / 6.0) - 0.5) + 0.4 * style.strand * grain;
+                let muscle_value =
+                    0.74 + 0.10 * (dense.at(x / 14.0, y / 6.0) - 0.5) + 0.4 * style.strand * grain;
                 let skin_line = 0.10 * smooth(-1.9, -1.2, skin) * smooth(0.0, -0.3, skin);
                 let value = thick * (tissue + (muscle_value - tissue).max(0.0) * muscle) + skin_line;
                 field.values[row * field.columns + column] = value;

@@ -8,7 +8,7 @@ use super::field::{Field, smooth};
 use super::lesions::Speck;
 use crate::phantoms::random::Random;
 
-/// A free place inside the breast, off the muscle; None where twenty throws found none.
+/// A free place inside the breast, off the muscle; None where forty throws found none.
 pub(super) fn place(
     anatomy: &Anatomy,
     margin_mm: f32,
@@ -50,7 +50,8 @@ pub(super) fn round_things(
             *value += match kind {
                 0 => strength * inside - 0.05 * smooth(1.0, 1.04, reach) * (1.0 - smooth(1.04, 1.18, reach)),
                 1 => {
-                    let hollow = 1.0 - smooth(0.8, 1.0, along.hypot(across - hilum * radius) / (0.5 * radius));
+                    let hollow =
+                        1.0 - smooth(0.8, 1.0, along.hypot(across - hilum * radius) / (0.5 * radius));
                     strength * inside * (1.0 - 1.1 * hollow)
                 }
                 _ => inside * (strength * smooth(0.80, 0.88, reach) - 0.06),

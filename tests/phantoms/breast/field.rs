@@ -20,7 +20,12 @@ impl Field {
     }
 
     /// Changes every value within `reach_mm` of a point, given its distance from there.
-    pub(super) fn around(&mut self, [x, y]: [f32; 2], reach_mm: f32, mut change: impl FnMut(f32, f32, &mut f32)) {
+    pub(super) fn around(
+        &mut self,
+        [x, y]: [f32; 2],
+        reach_mm: f32,
+        mut change: impl FnMut(f32, f32, &mut f32),
+    ) {
         let span = |at: f32, size: usize| {
             let low = ((at - reach_mm) / self.pitch_mm).max(0.0) as usize;
             let high = ((at + reach_mm) / self.pitch_mm).max(0.0) as usize + 1;

@@ -60,7 +60,8 @@ impl Picture {
         }
         // Smaller pixels catch fewer quanta.
         let noise = style.noise * 0.1 / step;
-        let tones: Vec<u16> = (0..TONES).map(|at| tone(at as f32 / TONES_PER_UNIT, intent, style.gamma)).collect();
+        let tones: Vec<u16> =
+            (0..TONES).map(|at| tone(at as f32 / TONES_PER_UNIT, intent, style.gamma)).collect();
         let air = if intent == Intent::Presentation { 0 } else { AIR_COUNTS as u16 };
         let mut line = vec![0.0; columns];
         for (row, out) in values.chunks_exact_mut(columns).enumerate() {
@@ -110,7 +111,8 @@ impl Picture {
                 if random.below(3) == 0 {
                     continue;
                 }
-                let (dx, dy) = (px(6.0 * f64::from(letter) + 2.0 * f64::from(part % 2)), px(1.6 * f64::from(part)));
+                let (dx, dy) =
+                    (px(6.0 * f64::from(letter) + 2.0 * f64::from(part % 2)), px(1.6 * f64::from(part)));
                 for row in y + dy..y + dy + px(1.4) {
                     let from = row * self.columns + x + dx;
                     self.values[from..from + px(2.4)].fill(bright);

@@ -66,7 +66,8 @@ pub(super) fn place(
 
 fn add(placed: &mut Vec<Growth>, growth: Growth, site: Option<(Point, Point)>) {
     let Some((at, towards)) = site else { return };
-    let free = placed.iter().all(|other| length(minus(other.at, at)) > other.radius_mm + growth.radius_mm + 6.0);
+    let free =
+        placed.iter().all(|other| length(minus(other.at, at)) > other.radius_mm + growth.radius_mm + 6.0);
     if free {
         placed.push(Growth { at, axes: frame(towards), ..growth });
     }
@@ -162,7 +163,9 @@ impl Growth {
         let mut between = |low: f64, high: f64| random.between(low, high) as f32;
         let (radius_mm, flat, hounsfield) = match kind {
             Kind::Nodule | Kind::Granuloma => (between(0.7, 1.4), [1.0; 3], between(150.0, 600.0)),
-            Kind::Plaque => (between(6.0, 16.0), [between(0.12, 0.22), 1.0, between(0.7, 1.0)], between(20.0, 60.0)),
+            Kind::Plaque => {
+                (between(6.0, 16.0), [between(0.12, 0.22), 1.0, between(0.7, 1.0)], between(20.0, 60.0))
+            }
             Kind::Band => (between(10.0, 25.0), [1.0, 0.08, between(0.1, 0.5)], between(-100.0, 30.0)),
             Kind::Bubble => (between(3.0, 10.0), [1.0, between(0.7, 1.0), 1.0], -975.0),
         };
