@@ -24,6 +24,8 @@ use crate::studies::report;
 
 /// Objects of one association; then their commitment is asked for, together with one that does not exist.
 const OBJECTS: u16 = 4;
+/// Looks at the archive's queue between two wishes to ask again: some three seconds.
+const LOOKS_BETWEEN_RETRIES: u32 = 150;
 
 /// A transaction that the box took: the objects it was asked about, and the one that nobody sent.
 struct Owed {
@@ -111,9 +113,13 @@ fn nothing_acknowledged_is_lost_nothing_absent_is_promised_nothing_is_new_twice(
     }
     let found = check_files(&sidelight, &sent);
     let reports = check_reports(&console, &sent, &found);
+    let mut looks = 0;
     eventually("the archive to confirm everything", || {
-        // Orthanc calls back once: what it said to a box that was down is asked for again.
-        sidelight.api().post("/api/destinations/archive/retry", &json!({})).ok()?;
+        // Orthanc calls back once: what it said to a box that was down is asked for again, every few seconds.
+        if looks % LOOKS_BETWEEN_RETRIES == 0 {
+            sidelight.api().post("/api/destinations/archive/retry", &json!({})).ok()?;
+        }
+        looks += 1;
         let queue = destination(&sidelight, "archive");
         let through = ["waiting", "isolated", "unconfirmed"].iter().all(|state| queue[*state] == 0);
         (through && archive.count().ok()? >= found.len() as u64).then_some(())

@@ -1,5 +1,6 @@
 //! Objects become part of the store: named, indexed and durable.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use super::records::{InstanceRecord, SeriesRecord, StudyRecord, file_name};
 use super::{Store, durable, instance_key, side_by_side};
 use crate::clock::Timestamp;
 use crate::part10::InstanceFacts;
+use crate::uid::StudyUid;
 
 /// An object whose bytes lie in `incoming/`, hashed, under a name of ours.
 #[derive(Debug)]
@@ -166,12 +168,50 @@ impl Store {
         self.inner.index.put(Tree::Study, key, &record)
     }
 
+    /// Counts a study and its series anew from their instances. After a crash the index may have counted an object whose
+    /// own entry it lost: such an object was indexed, and counted, again.
+    pub(super) fn recount(&self, study: &StudyUid) -> Result<(), StoreError> {
+        let _writing = self.writing();
+        let index = &self.inner.index;
+        let records: Vec<InstanceRecord> =
+            self.all_instances(study)?.into_iter().map(|(_, record)| record).collect();
+        let own: HashSet<&str> = records
+            .iter()
+            .filter(|record| record.own)
+            .map(|record| record.facts.sop_instance.as_str())
+            .collect();
+        let arrived = || records.iter().filter(|record| !own.contains(record.facts.sop_instance.as_str()));
+        let key_of = study.as_str().as_bytes();
+        if let Some(mut counted) = index.get::<StudyRecord>(Tree::Study, key_of)? {
+            counted.instances = arrived().count() as u64;
+            counted.conflicts = arrived().filter(|record| record.conflict).count() as u64;
+            counted.bytes = arrived().map(|record| record.bytes).sum();
+            index.put(Tree::Study, key_of, &counted)?;
+        }
+        for (key, mut counted) in index.list::<SeriesRecord>(Tree::Series, &prefix(&[study.as_str()]))? {
+            let of_it =
+                || records.iter().filter(|record| !record.conflict && series_key(&record.facts) == key);
+            counted.instances = of_it().count() as u64;
+            counted.frames = of_it().map(|record| frames(&record.facts)).sum();
+            index.put(Tree::Series, &key, &counted)?;
+        }
+        Ok(())
+    }
+
     fn count_series(&self, facts: &InstanceFacts) -> Result<(), StoreError> {
-        let key = key(&[facts.study.as_str(), facts.series.as_str()]);
+        let key = series_key(facts);
         let mut record =
             self.inner.index.get(Tree::Series, &key)?.unwrap_or_else(|| SeriesRecord::begun(facts, false));
         record.instances += 1;
-        record.frames += facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames));
+        record.frames += frames(facts);
         self.inner.index.put(Tree::Series, &key, &record)
     }
+}
+
+fn series_key(facts: &InstanceFacts) -> Vec<u8> {
+    key(&[facts.study.as_str(), facts.series.as_str()])
+}
+
+fn frames(facts: &InstanceFacts) -> u64 {
+    facts.picture.as_ref().map_or(0, |picture| u64::from(picture.frames))
 }

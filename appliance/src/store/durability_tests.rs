@@ -55,6 +55,28 @@ fn an_object_torn_before_its_answer_is_set_aside_and_its_neighbours_stay() {
     assert_eq!(send(&store, "1.2", "1.2.3", "1.2.3.1", "a"), Admission::Stored, "it may come again");
 }
 
+#[test]
+fn an_object_whose_entry_a_crash_took_is_indexed_again_and_counted_once() {
+    let folder = tempfile::tempdir().unwrap();
+    {
+        let (store, _) = open(folder.path());
+        for sop in ["1.2.3.1", "1.2.3.2", "1.2.3.3"] {
+            send(&store, "1.2", "1.2.3", sop, "a");
+        }
+        // The study was counted, the entry that is written after it never reached the disk.
+        let lost = &records(&store)[1];
+        store.inner.index.remove(Tree::Instance, &instance_key(&lost.facts, &lost.sha256)).unwrap();
+        store.inner.index.commit().unwrap();
+    }
+    let (store, report) = open(folder.path());
+    assert_eq!(report.instances_indexed, 1);
+    let record = store.study(&study()).unwrap();
+    assert_eq!((record.instances, records(&store).len()), (3, 3));
+    assert_eq!(record.bytes, records(&store).iter().map(|record| record.bytes).sum::<u64>());
+    let series: Vec<_> = store.series(&study()).unwrap();
+    assert_eq!(series.iter().map(|(_, series)| series.instances).collect::<Vec<_>>(), [3]);
+}
+
 /// An archive that took three objects of the study long before `AT`.
 fn archive_with_three(store: &Store) -> Vec<ObjectName> {
     store.know_destination("pacs", Timestamp(0)).unwrap();

@@ -31,6 +31,7 @@ impl Store {
             self.check_settling()?;
         }
         for study in folders(&self.inner.folder.join("studies"))? {
+            let before = report.instances_indexed;
             for series in folders(&study)? {
                 let changed = modified(&series)?;
                 newest = newest.max(changed.0);
@@ -39,12 +40,21 @@ impl Store {
                 }
                 report.instances_indexed += self.reconcile_folder(&series)?;
             }
+            if !rebuilt && report.instances_indexed > before {
+                self.recount_folder(&study)?;
+            }
         }
         self.reconcile_quarantine(since)?;
         self.replay(entries)?;
         self.inner.index.put(Tree::Meta, b"mark", &Timestamp(newest))?;
         self.inner.index.commit()?;
         Ok(report)
+    }
+
+    fn recount_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        // A folder of any other name holds no study of ours.
+        StudyUid::parse(&name).map_or(Ok(()), |study| self.recount(&study))
     }
 
     /// What was still arriving when the box stopped was never acknowledged.
