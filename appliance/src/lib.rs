@@ -21,5 +21,6 @@ pub mod stop;
 pub mod store;
 pub mod supervise;
 pub mod uid;
+pub mod ventricle;
 pub mod viewer;
 pub mod wiring;

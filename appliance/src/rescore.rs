@@ -146,7 +146,7 @@ impl Rescorer {
                     heart::surroundings(&volume).map_err(|error| RescoreError::Region(error.to_string()))?
                 }
                 Scope::Region { shape, .. } => shape.region(volume.dimensions()),
-                Scope::Chosen { .. } => {
+                Scope::Chosen { .. } | Scope::Edited { .. } => {
                     return Err(RescoreError::Region("only calcium is scored again".into()));
                 }
             };

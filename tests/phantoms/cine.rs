@@ -161,8 +161,10 @@ impl CineHeart {
                 for column in 0..columns {
                     let at = geometry.patient_mm([column, row, slice].map(f64::from));
                     let noise = random.between(-1.0, 1.0) * self.noise();
+                    // MR has no values below zero.
+                    let low = if self.modality == Modality::Mr { 0.0 } else { f64::MIN };
                     #[expect(clippy::cast_possible_truncation, reason = "a grey value")]
-                    values.push((self.value(at, phase) + noise) as i16);
+                    values.push((self.value(at, phase) + noise).max(low) as i16);
                 }
             }
         }

@@ -52,5 +52,6 @@ mod survives_every_kill;
 mod survives_kill;
 mod tidy;
 mod two_associations;
+mod ventricle_contours;
 mod ventricle_results;
 mod viewer_shows_the_score;

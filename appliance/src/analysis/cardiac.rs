@@ -1,12 +1,12 @@
-//! The left ventricle on short-axis cine MR: every phase segmented by a network, volumes by disks, the finding in words.
+//! The left ventricle on short-axis cine MR and multi-phase CT: every phase segmented by a network, volumes by disks, the
+//! finding in words.
 //!
 //! Contours are candidates and the network may be a demonstration: its statement stands in every finding. Without a
-//! network that is accepted here nothing is measured, and the finding says so.
+//! network that is accepted here (of CT the box has none) nothing is measured; the finding says so and holds an empty
+//! cycle, in which a reader may draw.
 
-mod function;
 #[cfg(test)]
 mod tests;
-mod warnings;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -14,21 +14,24 @@ use std::sync::Arc;
 use sidelight_models::manifest::Task;
 use sidelight_models::{Manifest, Model, Plane, SegmentError, Segmenter};
 
-use self::function::{Areas, Body, Function, function};
 use super::applicability::Applicability;
 use super::draft::{does_not_apply, fail};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{PhasedStack, Stack, phases};
 use crate::part10::InstanceFacts;
-use crate::store::cardiac::{CANDIDATE, CardiacPart, CardiacSlice, ModelUsed, SliceMasks};
-use crate::store::finding::{Finding, Measurement};
+use crate::store::cardiac::{CANDIDATE, CardiacPart, ChosenPhases, Contours, ModelUsed, SliceContours};
+use crate::store::finding::{Finding, FindingState, Warning};
+use crate::store::{Store, StoreError};
+use crate::ventricle::{Body, Classes, Image, PROVIDER, found, measure, undrawn};
 
-pub(super) const TITLE: &str = "Left ventricle, cine MR";
+pub(super) const TITLE: &str = "Left ventricle";
 pub(super) const LABEL: &str = CANDIDATE;
 pub(super) const RULE: &str = "every short-axis slice at every phase; the largest connected piece; end diastole and end \
     systole by total volume; volume by disks with the distance of slice centres; papillary muscles count as cavity";
 
+/// What a person may do where the box cannot.
+const ADVICE: &str = "draw the contours at end diastole and end systole, and they are measured";
 /// Fewer slices than this do not hold a ventricle: 8 to 10 mm apart it takes seven or more.
 const SLICES_MIN: usize = 5;
 /// Fewer phases than this miss end systole.
@@ -36,30 +39,38 @@ const PHASES_MIN: usize = 8;
 const CAVITY_SNOMED: &str = "87878005";
 const MUSCLE_SNOMED: &str = "49848007";
 
-/// A network for this analysis, by what its manifest says.
-fn fits(manifest: &Manifest) -> bool {
+/// A network for cine MR, by what its manifest says.
+fn fits_mr(manifest: &Manifest) -> bool {
     let images = manifest.images.as_ref();
-    manifest.task == Task::Segmentation
+    finds_a_ventricle(manifest)
         && images.is_some_and(|images| images.modality == "MR" && images.plane == "short axis")
-        && manifest.labels.iter().any(|label| label.snomed == CAVITY_SNOMED)
 }
 
-/// Whether a series is a stack of cine MR.
+/// A hospital's own network for CT; the box has none.
+fn fits_ct(manifest: &Manifest) -> bool {
+    finds_a_ventricle(manifest) && manifest.images.as_ref().is_some_and(|images| images.modality == "CT")
+}
+
+fn finds_a_ventricle(manifest: &Manifest) -> bool {
+    manifest.task == Task::Segmentation && manifest.labels.iter().any(|label| label.snomed == CAVITY_SNOMED)
+}
+
+/// Whether a series is a stack of slices over the heart's cycle.
 fn judge(facts: &InstanceFacts, stack: &Stack) -> Applicability<PhasedStack> {
     let no = |reason: String| Applicability::No(reason);
-    if facts.modality != "MR" {
+    if !["MR", "CT"].contains(&facts.modality.as_str()) {
         let modality = if facts.modality.is_empty() { "unknown" } else { &facts.modality };
         return no(format!(
-            "the left ventricle is measured on cine MR; the modality of this series is {modality}"
+            "the left ventricle is measured on cine MR and multi-phase CT; the modality of this series is {modality}"
         ));
     }
     let phased = match phases(stack) {
         Ok(phased) => phased,
-        Err(why) => return no(why.to_string()),
+        Err(why) => return no(format!("the left ventricle needs the phases of a heartbeat: {why}")),
     };
     if phased.slices() < SLICES_MIN || phased.phases() < PHASES_MIN {
         return no(format!(
-            "{} slices at {} phases; a ventricle needs {SLICES_MIN} short-axis slices at {PHASES_MIN} phases",
+            "{} slices at {} phases; a ventricle needs {SLICES_MIN} slices at {PHASES_MIN} phases",
             phased.slices(),
             phased.phases()
         ));
@@ -69,10 +80,7 @@ fn judge(facts: &InstanceFacts, stack: &Stack) -> Applicability<PhasedStack> {
 
 /// What the network said of one phase.
 struct Phase {
-    /// Class by pixel, slice by slice.
-    labels: Vec<u8>,
-    cavity: Option<u8>,
-    muscle: Option<u8>,
+    slices: Vec<SliceContours>,
     model: ModelUsed,
     warning: Option<String>,
 }
@@ -98,12 +106,19 @@ impl Analysis {
         for phase in 0..phased.phases() {
             let percent = u8::try_from(phase * 100 / phased.phases()).unwrap_or(100);
             self.running(&finding.study_uid, "measuring the left ventricle", percent);
-            match self.phase(finding, &phased, phase).await? {
+            match self.phase(finding, images, &phased, phase).await? {
                 Some(found) => cycle.push(found),
-                None => return Ok(()),
+                None if finding.state == FindingState::Failed => return Ok(()),
+                None => break,
             }
         }
-        fill(finding, &images.facts, &phased, &cycle);
+        let store = self.store.clone();
+        let (facts, mut filled) = (images.facts.clone(), finding.clone());
+        *finding = blocking(move || {
+            fill(&store, &mut filled, &facts, &phased, cycle)?;
+            Ok::<_, StoreError>(filled)
+        })
+        .await??;
         Ok(())
     }
 
@@ -111,10 +126,11 @@ impl Analysis {
     async fn phase(
         &self,
         finding: &mut Finding,
+        images: &Images,
         phased: &Arc<PhasedStack>,
         phase: usize,
     ) -> Result<Option<Phase>, AnalysisError> {
-        let read = phased.clone();
+        let (read, mr) = (phased.clone(), images.facts.modality == "MR");
         let images = match blocking(move || read.images(phase)).await? {
             Ok(images) => images,
             Err(error) => {
@@ -123,15 +139,17 @@ impl Analysis {
             }
         };
         let (stack, stop) = (phased.clone(), self.stop.clone());
+        let fits = if mr { fits_mr } else { fits_ct };
         let labelled = self.inference.with_model(fits, move |model| {
-            segment(model, &stack, &images, &mut |_| {
+            segment(model, &stack, phase, &images, &mut |_| {
                 if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             })
         });
         match labelled.await {
             Ok(Ok(found)) => return Ok(Some(found)),
             Ok(Err(error)) => fail(finding, error.to_string()),
-            Err(none) => does_not_apply(finding, none.to_string()),
+            Err(none) if mr => does_not_apply(finding, format!("{none}; {ADVICE}")),
+            Err(_) => does_not_apply(finding, format!("no model for CT; {ADVICE}")),
         }
         Ok(None)
     }
@@ -140,6 +158,7 @@ impl Analysis {
 fn segment(
     model: &mut Model,
     stack: &PhasedStack,
+    phase: usize,
     images: &[Vec<i16>],
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
 ) -> Result<Phase, SegmentError> {
@@ -155,10 +174,13 @@ fn segment(
     let labels = Segmenter::new(model)?.segment(&plane, checkpoint)?;
     let class =
         |snomed: &str| manifest.labels.iter().find(|label| label.snomed == snomed).map(|label| label.class);
+    let classes = Classes { cavity: class(CAVITY_SNOMED), muscle: class(MUSCLE_SNOMED) };
+    let image = image(stack);
+    let slices = labels.chunks(image.columns as usize * image.rows as usize).enumerate();
     Ok(Phase {
-        labels,
-        cavity: class(CAVITY_SNOMED),
-        muscle: class(MUSCLE_SNOMED),
+        slices: slices
+            .map(|(slice, labels)| found(stack.sop_instance_uid(slice, phase), labels, image, classes))
+            .collect(),
         model: ModelUsed {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
@@ -170,115 +192,61 @@ fn segment(
     })
 }
 
-fn fill(finding: &mut Finding, facts: &InstanceFacts, stack: &PhasedStack, cycle: &[Phase]) {
-    let areas = areas(stack, cycle);
-    let distance_mm = stack.geometry.slice_increment_mm;
-    let (Some(last), Some(found)) = (cycle.last(), function(&areas, distance_mm)) else {
-        does_not_apply(finding, "no left ventricle was found on these images");
-        return;
+fn image(stack: &PhasedStack) -> Image {
+    let [row_mm, column_mm] = stack.pixel_spacing_mm;
+    Image { columns: stack.columns.into(), rows: stack.rows.into(), pixel_mm2: row_mm * column_mm }
+}
+
+/// Measures what was found, or leaves an empty cycle for a reader to draw in. Contours are filed first.
+fn fill(
+    store: &Store,
+    finding: &mut Finding,
+    facts: &InstanceFacts,
+    stack: &PhasedStack,
+    cycle: Vec<Phase>,
+) -> Result<(), StoreError> {
+    let last = cycle.last().map(|phase| (phase.model.clone(), phase.warning.clone()));
+    let (model, fell_back) = last.unzip();
+    let whole = cycle.len() == stack.phases();
+    let undrawn = |phase: usize| -> Vec<SliceContours> {
+        (0..stack.slices()).map(|slice| undrawn(stack.sop_instance_uid(slice, phase))).collect()
+    };
+    let phases = match whole {
+        true => cycle.into_iter().map(|phase| phase.slices).collect(),
+        false => (0..stack.phases()).map(undrawn).collect(),
     };
     let body = Body::of(facts.patient_size.height_m, facts.patient_size.weight_kg);
-    let rates = stack.heart_rates_per_min();
-    // Wherever the numbers go, to the fleet too, what they rest on goes with them.
-    finding.label = format!("{LABEL}; {}", last.model.statement);
-    finding.measurements = measurements(&found, mean(rates.as_deref()), body);
-    finding.warnings = warnings::of(&areas, &found, rates.as_deref(), &last.model, last.warning.as_deref());
-    finding.algorithm.processor =
-        format!("onnx {}: {} {}", last.model.provider, last.model.name, last.model.version);
-    finding.cardiac = Some(CardiacPart {
-        model: last.model.clone(),
-        slice_distance_mm: distance_mm,
+    let contours = Contours {
+        columns: stack.columns.into(),
+        rows: stack.rows.into(),
+        pixel_mm: stack.pixel_spacing_mm,
+        heart_rates_per_min: stack.heart_rates_per_min(),
+        body_surface_m2: body.map(Body::surface_m2),
+        phases,
+    };
+    let part = CardiacPart {
+        model: model.filter(|_| whole),
+        slice_distance_mm: stack.geometry.slice_increment_mm,
         trigger_ms: stack.triggers_s(stack.slices() / 2).iter().map(|seconds| seconds * 1000.0).collect(),
-        slices: (0..stack.slices())
-            .map(|slice| CardiacSlice {
-                ed: masks(stack, &cycle[found.ed_phase], slice, found.ed_phase),
-                es: masks(stack, &cycle[found.es_phase], slice, found.es_phase),
-            })
-            .collect(),
-        cavity_ml: found.cavity_ml,
-        ed_phase: found.ed_phase,
-        es_phase: found.es_phase,
-    });
-}
-
-fn areas(stack: &PhasedStack, cycle: &[Phase]) -> Areas {
-    let pixels = usize::from(stack.rows) * usize::from(stack.columns);
-    let pixel_mm2 = stack.pixel_spacing_mm[0] * stack.pixel_spacing_mm[1];
-    let of = |class: fn(&Phase) -> Option<u8>| -> Vec<Vec<f64>> {
-        let slices = |phase: &Phase, class: u8| {
-            let counted = phase.labels.chunks(pixels).map(|labels| {
-                #[expect(clippy::cast_precision_loss, reason = "pixels of one image")]
-                let count = labels.iter().filter(|label| **label == class).count() as f64;
-                count * pixel_mm2
-            });
-            counted.collect()
-        };
-        cycle.iter().filter_map(|phase| Some(slices(phase, class(phase)?))).collect()
+        cavity_ml: vec![None; stack.phases()],
+        ed_phase: 0,
+        es_phase: 0,
+        chosen: ChosenPhases::default(),
+        slices: Vec::new(),
+        contours: Some(store.file_contours(&finding.study_uid, &finding.id, &contours)?),
     };
-    Areas { cavity: of(|phase| phase.cavity), muscle: of(|phase| phase.muscle) }
-}
-
-fn masks(stack: &PhasedStack, phase: &Phase, slice: usize, at: usize) -> SliceMasks {
-    let columns = usize::from(stack.columns);
-    let pixels = usize::from(stack.rows) * columns;
-    let labels = &phase.labels[slice * pixels..(slice + 1) * pixels];
-    let of = |class: Option<u8>| class.map_or(Vec::new(), |class| runs(labels, columns, class));
-    SliceMasks {
-        sop_instance_uid: stack.sop_instance_uid(slice, at).to_owned(),
-        cavity: of(phase.cavity),
-        muscle: of(phase.muscle),
+    if !whole {
+        finding.cardiac = Some(part);
+        return Ok(());
     }
-}
-
-/// Row, first column, length of every run of a class.
-fn runs(labels: &[u8], columns: usize, class: u8) -> Vec<[u32; 3]> {
-    let mut found: Vec<[u32; 3]> = Vec::new();
-    for (row, line) in (0_u32..).zip(labels.chunks(columns)) {
-        let mut before = false;
-        for (column, label) in (0_u32..).zip(line) {
-            let here = *label == class;
-            match (here, before, found.last_mut()) {
-                (true, true, Some(run)) => run[2] += 1,
-                (true, ..) => found.push([row, column, 1]),
-                _ => {}
-            }
-            before = here;
-        }
+    let fell_back = fell_back.flatten().map(|text| Warning { code: PROVIDER.into(), text });
+    finding.warnings.extend(fell_back);
+    if let Some(model) = &part.model {
+        finding.algorithm.processor = format!("onnx {}: {} {}", model.provider, model.name, model.version);
     }
-    found
-}
-
-fn mean(values: Option<&[f64]>) -> Option<f64> {
-    let values = values.filter(|values| !values.is_empty())?;
-    #[expect(clippy::cast_precision_loss, reason = "slices of a stack")]
-    let count = values.len() as f64;
-    Some(values.iter().sum::<f64>() / count)
-}
-
-fn measurements(found: &Function, heart_rate: Option<f64>, body: Option<Body>) -> Vec<Measurement> {
-    let mut list = Vec::new();
-    let mut add = |name: &str, value: f64, unit: &str| {
-        list.push(Measurement { name: name.into(), value, unit: unit.into() });
-    };
-    add("Ejection fraction", found.ef_percent, "%");
-    add("End-diastolic volume", found.edv_ml, "mL");
-    add("End-systolic volume", found.esv_ml, "mL");
-    add("Stroke volume", found.stroke_ml(), "mL");
-    if let Some(rate) = heart_rate {
-        add("Heart rate", rate, "/min");
-        add("Cardiac output", found.output_l_per_min(rate), "L/min");
+    if let Err(why) = measure(finding, part.clone(), &contours) {
+        does_not_apply(finding, format!("{why}; {ADVICE}"));
+        finding.cardiac = Some(part);
     }
-    if let Some(mass_g) = found.mass_g {
-        add("Myocardial mass", mass_g, "g");
-    }
-    if let Some(body) = body {
-        let surface = body.surface_m2();
-        add("Body surface (Mosteller)", surface, "m2");
-        add("End-diastolic volume index", found.edv_ml / surface, "mL/m2");
-        add("End-systolic volume index", found.esv_ml / surface, "mL/m2");
-        if let Some(mass_g) = found.mass_g {
-            add("Myocardial mass index", mass_g / surface, "g/m2");
-        }
-    }
-    list
+    Ok(())
 }

@@ -31,6 +31,8 @@ pub enum Kind {
     FindingRejected,
     /// A reader said which vessels lesions lie in.
     LesionsAssigned,
+    /// A reader changed the contours of a ventricle, or took the changes back.
+    ContoursChanged,
     /// Export: an object left the box through the reading station.
     ObjectExported,
 }
@@ -46,7 +48,10 @@ impl Kind {
             Self::ObjectExported => "110106",
             Self::SignIn | Self::SignOut => "110114",
             Self::IdentityDecided | Self::LegalHold => "110110",
-            Self::FindingConfirmed | Self::FindingRejected | Self::LesionsAssigned => "110103",
+            Self::FindingConfirmed
+            | Self::FindingRejected
+            | Self::LesionsAssigned
+            | Self::ContoursChanged => "110103",
             Self::Damage | Self::AssociationRefused | Self::IdentityConflict => "110113",
         }
     }
@@ -59,7 +64,8 @@ impl Kind {
             | Self::LegalHold
             | Self::FindingConfirmed
             | Self::FindingRejected
-            | Self::LesionsAssigned => Action::Update,
+            | Self::LesionsAssigned
+            | Self::ContoursChanged => Action::Update,
             Self::StudyDeleted => Action::Delete,
             _ => Action::Execute,
         }

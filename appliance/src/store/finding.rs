@@ -69,6 +69,8 @@ pub enum Scope {
     Region { shape: Shape, reader: String },
     /// A person chose the inlets or the method of a perfusion analysis.
     Chosen { choice: PerfusionChoice, reader: String },
+    /// A person changed the contours of the finding `of`, whose place this one takes.
+    Edited { of: String, reader: String },
 }
 
 /// A region drawn on a stack. Pixel centres are at whole coordinates; slices count from 0, both ends included.
@@ -238,7 +240,7 @@ impl Finding {
 
     /// The network that the numbers rest on, where there is one.
     pub fn model(&self) -> Option<&ModelUsed> {
-        self.cardiac.as_ref().map(|part| &part.model)
+        self.cardiac.as_ref()?.model.as_ref()
     }
 
     /// The value of a measurement by its name.
@@ -246,8 +248,13 @@ impl Finding {
         self.measurements.iter().find(|measurement| measurement.name == name).map(|found| found.value)
     }
 
-    /// Whether a person asked for it: drew the region, chose the inlets.
+    /// Whether a person asked for it beside what the box says: drew the region, chose the inlets.
     pub fn is_drawn(&self) -> bool {
-        !matches!(self.scope, Scope::Automatic { .. })
+        matches!(self.scope, Scope::Region { .. } | Scope::Chosen { .. })
+    }
+
+    /// Whether a person changed contours.
+    pub fn is_edited(&self) -> bool {
+        matches!(self.scope, Scope::Edited { .. })
     }
 }

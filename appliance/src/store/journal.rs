@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::assignments::Assigned;
+use super::contours::Replaced;
 use super::durable;
 use super::error::StoreError;
 use super::identity::IdentityDecision;
@@ -39,6 +40,7 @@ pub(super) enum Entry {
     },
     Asked(Question),
     Assigned(Assigned),
+    Replaced(Replaced),
     IdentityDecided(IdentityDecision),
     LegalHold {
         study: StudyUid,

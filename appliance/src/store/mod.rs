@@ -9,7 +9,7 @@
 //! data/studies/<study>/findings/<id>.json    <id>/<part>-<hash>.bin: maps, see parts.rs
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/commitments/, confirmations/, procedures/      see commitment.rs, confirmation.rs and procedure.rs
-//! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, attempts, queues, decisions, deletions
+//! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, replacements, attempts, queues, decisions, deletions
 //! data/audit/                                 who did what (`crate::audit`)
 //! data/index/                                 sled
 //! data/metadata/                              documents for DICOMweb, made again when missing
@@ -31,6 +31,9 @@ pub mod cardiac;
 mod catalogue;
 pub mod commitment;
 pub mod confirmation;
+pub mod contours;
+#[cfg(test)]
+mod contours_tests;
 mod durable;
 mod error;
 pub mod finding;

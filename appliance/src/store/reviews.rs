@@ -72,7 +72,7 @@ impl Store {
             finding.label = perfusion::reviewed_label(verdict).into();
         }
         if let Some(part) = &finding.cardiac {
-            finding.label = part.reviewed_label(verdict);
+            finding.label = part.reviewed_label(verdict, finding.is_edited());
         }
         self.record_finding(&finding)?;
         Ok(finding)

@@ -63,7 +63,7 @@ pub(super) fn study() -> StudyUid {
     StudyUid::parse("1.2").unwrap()
 }
 
-fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
+pub(super) fn finding(id: &str, state: FindingState, instances: u64) -> Finding {
     Finding {
         id: id.into(),
         study_uid: study(),

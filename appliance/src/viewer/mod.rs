@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod box_ledger;
+mod contours;
 mod destinations;
 mod dicomweb;
 mod error;
@@ -150,6 +151,9 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         reviews::review,
         reviews::report,
         lesions::assign,
+        contours::contours,
+        contours::edit,
+        contours::reset,
         lesions::rescored,
         identity::conflicts,
         identity::identity,
@@ -195,6 +199,9 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
+        .route("/api/studies/{study}/findings/{finding}/contours", post(contours::edit))
+        .route("/api/studies/{study}/findings/{finding}/contours/reset", post(contours::reset))
+        .route("/api/studies/{study}/findings/{finding}/contours/{phase}", get(contours::contours))
         .route("/api/studies/{study}/findings/{finding}/maps/{map}/{slice}", get(perfusion::map))
         .route("/api/studies/{study}/findings/{finding}/curve", get(perfusion::curve))
         .route("/api/studies/{study}/findings/{finding}/perfusion", post(perfusion::choose))

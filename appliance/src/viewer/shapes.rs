@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::store::assignments::Assignment;
+use crate::store::contours::ContourEdit;
 use crate::store::finding::{Finding, FindingState, Shape};
 use crate::store::reviews::Verdict;
 
@@ -15,6 +16,47 @@ pub struct CurveAnswer {
     pub enhancement_hu: Vec<f32>,
     /// How many voxels the curve is the mean of.
     pub voxels: usize,
+}
+
+/// The contours of a ventricle at one phase.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PhaseContours {
+    /// From 0.
+    pub phase: usize,
+    pub columns: u32,
+    pub rows: u32,
+    /// In the order of the stack.
+    pub slices: Vec<SliceBorders>,
+}
+
+/// The contours of one image: polygons of column and row, pixel centres at whole numbers; empty where there is none.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SliceBorders {
+    pub sop_instance_uid: String,
+    pub endocardium: Vec<[f64; 2]>,
+    pub epicardium: Vec<[f64; 2]>,
+    /// What counts: of a network's contours the pixels, of a reader's the polygons.
+    pub cavity_mm2: f64,
+    pub muscle_mm2: f64,
+    /// A reader drew it.
+    pub edited: bool,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContourRequest {
+    #[serde(default)]
+    pub edits: Vec<ContourEdit>,
+    /// From 0; what was chosen before stays where absent.
+    pub ed_phase: Option<usize>,
+    pub es_phase: Option<usize>,
+    pub reader: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResetRequest {
+    pub reader: String,
 }
 
 /// Why a request was refused (RFC 9457).

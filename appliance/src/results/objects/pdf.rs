@@ -297,7 +297,7 @@ fn explanations(page: &mut Page, subject: &Subject<'_>, y: f32) {
     page.text("Where it looked, and limits", LEFT, at, head);
     let rule = match &subject.finding.scope {
         Scope::Automatic { rule } => rule.as_str(),
-        Scope::Region { .. } | Scope::Chosen { .. } => "A region drawn by a reader.",
+        Scope::Region { .. } | Scope::Chosen { .. } | Scope::Edited { .. } => "A region drawn by a reader.",
     };
     at = page.paragraph(rule, [LEFT, at + 12.0], width, small) + 2.0;
     let limits = "The total sums LM, LAD, LCX and RCA and what nobody has assigned, never aorta, valve or other. No \

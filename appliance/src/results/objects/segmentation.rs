@@ -86,7 +86,8 @@ fn item(subject: &Subject<'_>, segment: &Segment, number: u16) -> DataSet {
     let mut item = DataSet::new();
     item.us(tags::SEGMENT_NUMBER, &[number]);
     item.set(tags::SEGMENT_LABEL, &*segment.label).set(tags::SEGMENT_DESCRIPTION, &*segment.description);
-    item.set(tags::SEGMENT_ALGORITHM_TYPE, "AUTOMATIC").set(tags::SEGMENT_ALGORITHM_NAME, &*algorithm.name);
+    let how = if subject.finding.is_edited() { "SEMIAUTOMATIC" } else { "AUTOMATIC" };
+    item.set(tags::SEGMENT_ALGORITHM_TYPE, how).set(tags::SEGMENT_ALGORITHM_NAME, &*algorithm.name);
     item.sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![family]);
     item.code(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, segment.category);
     item.code(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, segment.property);

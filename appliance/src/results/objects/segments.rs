@@ -196,7 +196,10 @@ pub(super) fn of_ventricle(finding: &Finding, part: &CardiacPart) -> Vec<Segment
     let segment = |one: &VentricleSegment| Segment {
         label: one.label.into(),
         description: finding.label.clone(),
-        family: Code("123110", "DCM", "Artificial Intelligence"),
+        family: match finding.model() {
+            Some(_) => Code("123110", "DCM", "Artificial Intelligence"),
+            None => Code("123109", "DCM", "Manual Processing"),
+        },
         category: Code("123037004", "SCT", "Body structure"),
         property: one.property,
         anatomy: HEART,

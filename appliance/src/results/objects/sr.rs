@@ -163,6 +163,9 @@ fn origin(finding: &Finding) -> String {
         Scope::Region { reader, .. } => {
             format!("Measured in a region drawn by {reader} and not confirmed; not for diagnosis.")
         }
+        Scope::Edited { reader, .. } => {
+            format!("Measured from contours changed by {reader} and not confirmed; not for diagnosis.")
+        }
         Scope::Chosen { reader, .. } => {
             format!(
                 "Computed with inlets or a method chosen by {reader} and not confirmed; not for diagnosis."

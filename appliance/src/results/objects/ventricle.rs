@@ -180,7 +180,7 @@ fn edges(canvas: &mut Canvas, runs: &[[u32; 3]], crop: Crop, factor: usize, colo
 
 /// The volume over the cycle from zero up, with both ends marked.
 fn curve(canvas: &mut Canvas, part: &CardiacPart, [x, y]: [usize; 2], [width, height]: [usize; 2]) {
-    let top = part.cavity_ml.iter().copied().fold(0.0, f64::max);
+    let top = part.cavity_ml.iter().flatten().copied().fold(0.0, f64::max);
     if part.cavity_ml.len() < 2 || top <= 0.0 {
         return;
     }
@@ -191,14 +191,14 @@ fn curve(canvas: &mut Canvas, part: &CardiacPart, [x, y]: [usize; 2], [width, he
     )]
     let point = |phase: usize| {
         let along = phase as f64 / (part.cavity_ml.len() - 1) as f64 * width as f64;
-        let up = part.cavity_ml[phase] / top * height as f64;
-        Point::new((x as f64 + along) as i32, (y as f64 + height as f64 - up) as i32)
+        let up = part.cavity_ml[phase]? / top * height as f64;
+        Some(Point::new((x as f64 + along) as i32, (y as f64 + height as f64 - up) as i32))
     };
-    let points: Vec<Point> = (0..part.cavity_ml.len()).map(point).collect();
+    let points: Vec<Point> = (0..part.cavity_ml.len()).filter_map(point).collect();
     let line = Polyline::new(&points).into_styled(PrimitiveStyle::with_stroke(WHITE, 2));
     drawn(line.draw(canvas));
-    for phase in [part.ed_phase, part.es_phase] {
-        let mark = Circle::with_center(point(phase), 9).into_styled(PrimitiveStyle::with_fill(AMBER));
+    for at in [part.ed_phase, part.es_phase].into_iter().filter_map(point) {
+        let mark = Circle::with_center(at, 9).into_styled(PrimitiveStyle::with_fill(AMBER));
         drawn(mark.draw(canvas));
     }
     canvas.text(&format!("{top:.0} mL"), x, y.saturating_sub(14), PLAIN, GREY);
@@ -240,7 +240,8 @@ fn footer(canvas: &mut Canvas, subject: &Subject<'_>, part: &CardiacPart, moment
     canvas.text(&place, x, y + 18, PLAIN, GREY);
     let label = subject.finding.label.split(';').next().unwrap_or_default();
     canvas.text(&format!("{label}; not for diagnosis"), x, y + 36, BOLD, AMBER);
-    canvas.text(&part.model.statement, x, y + 54, BOLD, AMBER);
+    let statement = part.model.as_ref().map_or("no network", |model| model.statement.as_str());
+    canvas.text(statement, x, y + 54, BOLD, AMBER);
     canvas.text("red: cavity   green: muscle", x, y + 76, PLAIN, GREY);
 }
 

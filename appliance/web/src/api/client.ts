@@ -1,6 +1,6 @@
 // Talks to the box. Every failure becomes an ApiError whose message a person can act on.
 // Deliberately does not retry: each caller knows whether trying again makes sense.
-import type { BoxFacts, Curve, Finding, MapKind, PerfusionChoice, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
+import type { BoxFacts, ContourRequest, Curve, Finding, MapKind, PerfusionChoice, PhaseContours, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
 
 /** What the caller can do about it: sign in again, wait, try again, or give up. */
 export type ApiErrorKind = "unreachable" | "signed_out" | "not_found" | "refused" | "box_failed";
@@ -140,6 +140,20 @@ export interface Assignment {
 
 export async function postAssignments(uid: string, id: string, assignments: readonly Assignment[], reader: string): Promise<Finding> {
   return json<Finding>(`${findingPath(uid, id)}/lesions`, post({ assignments, reader }));
+}
+
+/** The contours of a ventricle at one phase, counted from 0. */
+export async function fetchContours(uid: string, id: string, phase: number): Promise<PhaseContours> {
+  return json<PhaseContours>(`${findingPath(uid, id)}/contours/${phase}`);
+}
+
+/** Changes contours; the answer is the finding in the place of this one. */
+export async function postContours(uid: string, id: string, change: ContourRequest): Promise<Finding> {
+  return json<Finding>(`${findingPath(uid, id)}/contours`, post(change));
+}
+
+export async function resetContours(uid: string, id: string, reader: string): Promise<Finding> {
+  return json<Finding>(`${findingPath(uid, id)}/contours/reset`, post({ reader }));
 }
 
 /** The score at another threshold. Rejects with status 409 where a newer threshold was asked for meanwhile. */

@@ -264,6 +264,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/findings/{finding}/contours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change contours, and which phases are end diastole and end systole; all of the request or none of it. The answer is a
+         *     new finding in the place of this one.
+         */
+        post: operations["edit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/findings/{finding}/contours/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back to the contours that the box found. The answer is a new finding in the place of this one. */
+        post: operations["reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{study}/findings/{finding}/contours/{phase}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The contours of every slice at one phase, counted from 0. */
+        get: operations["contours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/findings/{finding}/curve": {
         parameters: {
             query?: never;
@@ -774,20 +828,23 @@ export interface components {
             /** @description Lesions beyond those listed; nobody can assign them. */
             unlisted: components["schemas"]["Count"];
         };
-        /** @description What a network found of the left ventricle. */
+        /** @description What is known of the left ventricle. */
         CardiacPart: {
-            model: components["schemas"]["ModelUsed"];
+            model?: components["schemas"]["ModelUsed"] | null;
             /** Format: double */
             slice_distance_mm: number;
             /** @description After the R wave, of the middle slice. */
             trigger_ms: number[];
-            /** @description By phase. */
-            cavity_ml: number[];
+            /** @description By phase; nothing where nobody drew a contour. */
+            cavity_ml: (number | null)[];
             /** @description Phases count from 0. */
             ed_phase: number;
             es_phase: number;
+            /** @description Phases that a reader chose instead. */
+            chosen?: components["schemas"]["ChosenPhases"];
             /** @description In the order of the stack. */
             slices: components["schemas"]["CardiacSlice"][];
+            contours?: components["schemas"]["FilePart"] | null;
         };
         /** @description One slice at end diastole and end systole. */
         CardiacSlice: {
@@ -798,6 +855,27 @@ export interface components {
             scheme: string;
             text: string;
             provisional: boolean;
+        };
+        /** @description End diastole and end systole as a reader chose them; found by volume where absent. */
+        ChosenPhases: {
+            ed?: number | null;
+            es?: number | null;
+        };
+        /** @description New borders of one slice at one phase, in the place of those it had. */
+        ContourEdit: {
+            /** @description Slices and phases count from 0. */
+            slice: number;
+            phase: number;
+            /** @description Column and row of each point, pixel centres at whole numbers; empty where there is no border. */
+            endocardium: number[][];
+            epicardium: number[][];
+        };
+        ContourRequest: {
+            edits?: components["schemas"]["ContourEdit"][];
+            /** @description From 0; what was chosen before stays where absent. */
+            ed_phase?: number | null;
+            es_phase?: number | null;
+            reader: string;
         };
         /** @description Lesions as whole numbers. */
         Count: {
@@ -1300,6 +1378,17 @@ export interface components {
             /** @description What the core is relative to, with its flow. */
             reference: string;
         };
+        /** @description The contours of a ventricle at one phase. */
+        PhaseContours: {
+            /** @description From 0. */
+            phase: number;
+            /** Format: int32 */
+            columns: number;
+            /** Format: int32 */
+            rows: number;
+            /** @description In the order of the stack. */
+            slices: components["schemas"]["SliceBorders"][];
+        };
         /** @enum {string} */
         PixelUnit: "HU" | "stored";
         /** @description Why a request was refused (RFC 9457). */
@@ -1387,6 +1476,9 @@ export interface components {
             /** @description The list was cut; the sums count everything. */
             lesions_truncated: boolean;
         };
+        ResetRequest: {
+            reader: string;
+        };
         Retried: {
             /** @description Objects that get a new start. */
             objects: number;
@@ -1411,6 +1503,11 @@ export interface components {
             reader: string;
             /** @enum {string} */
             kind: "chosen";
+        } | {
+            of: string;
+            reader: string;
+            /** @enum {string} */
+            kind: "edited";
         };
         /** @description Which thresholds were used, and why these. */
         Scoring: {
@@ -1463,6 +1560,21 @@ export interface components {
         };
         SignIn: {
             token: string;
+        };
+        /** @description The contours of one image: polygons of column and row, pixel centres at whole numbers; empty where there is none. */
+        SliceBorders: {
+            sop_instance_uid: string;
+            endocardium: number[][];
+            epicardium: number[][];
+            /**
+             * Format: double
+             * @description What counts: of a network's contours the pixels, of a reader's the polygons.
+             */
+            cavity_mm2: number;
+            /** Format: double */
+            muscle_mm2: number;
+            /** @description A reader drew it. */
+            edited: boolean;
         };
         /** @description Pixels of one image, as runs of row, first column, length. */
         SliceMasks: {
@@ -2004,6 +2116,127 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContourRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    contours: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhaseContours"];
                 };
             };
             404: {

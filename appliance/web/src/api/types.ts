@@ -64,7 +64,8 @@ export type Rescored = Omit<Whole<Schemas["Rescored"]>, "lesions"> & { lesions: 
 export type Scope =
   | Extract<Schemas["Scope"], { kind: "automatic" }>
   | { kind: "region"; shape: Shape; reader: string }
-  | { kind: "chosen"; choice: PerfusionChoice; reader: string };
+  | { kind: "chosen"; choice: PerfusionChoice; reader: string }
+  | { kind: "edited"; of: string; reader: string };
 
 /** Pixel (i, j) is inside when (i - cx)^2 + (j - cy)^2 <= r^2; pixel centres are at integer coordinates. */
 type Circle = Omit<Extract<Schemas["Shape"], { shape: "circle" }>, "center_px"> & { center_px: [number, number] };
@@ -86,6 +87,16 @@ export type SliceLesion = Omit<Schemas["LesionSlice"], "runs"> & { runs: Run[] }
 
 /** The left ventricle over a cycle. */
 export type Ventricle = Omit<Whole<Schemas["CardiacPart"]>, "slices"> & { slices: { ed: Masks; es: Masks }[] };
+
+/** Column and row of each point, pixel centres at whole numbers; empty where there is no border. */
+export type BorderPoints = [number, number][];
+
+export type PhaseContours = Omit<Schemas["PhaseContours"], "slices"> & { slices: SliceBorders[] };
+export type SliceBorders = Omit<Schemas["SliceBorders"], "endocardium" | "epicardium"> & {
+  endocardium: BorderPoints;
+  epicardium: BorderPoints;
+};
+export type ContourRequest = Schemas["ContourRequest"];
 
 /** Pixels of one image. */
 export interface Masks {

@@ -2,6 +2,7 @@ import type { Finding, Measurement, Scope, Shape, Warning } from "../api/types";
 import { PerfusionDetails, PerfusionNumbers } from "../perfusion/PerfusionNumbers";
 import { Icon } from "../shell/Icon";
 import * as words from "../state/words";
+import { ContourEditor } from "./ContourEditor";
 import { LesionTable } from "./LesionTable";
 import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
@@ -34,7 +35,8 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
       <Review finding={finding} />
       {finding.calcium !== null && <VesselTable finding={finding} calcium={finding.calcium} />}
       <VentricleCurve finding={finding} />
-      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null) && <button type="button" onClick={choose}>Show on the image</button>}
+      <ContourEditor finding={finding} />
+      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
       {finding.calcium !== null && chosen && <Threshold finding={finding} />}
       {finding.perfusion !== null && chosen && <PerfusionDetails part={finding.perfusion} />}
@@ -126,6 +128,8 @@ function scopeWords(scope: Scope): string {
       return `${shapeWords(scope.shape)} Drawn by ${scope.reader}.`;
     case "chosen":
       return `Inlets or method chosen by ${scope.reader}.`;
+    case "edited":
+      return `Contours changed by ${scope.reader}.`;
   }
 }
 
@@ -137,6 +141,8 @@ function titleOf(finding: Finding): string {
       return "Agatston in drawn region";
     case "chosen":
       return `${finding.title}, chosen inlets or method`;
+    case "edited":
+      return `${finding.title}, contours edited`;
   }
 }
 
@@ -172,12 +178,17 @@ export function EarlierFinding({ finding }: { finding: Finding }) {
   return (
     <article class="earlier-finding" aria-label={`Earlier: ${finding.title}`}>
       <p>
-        <StateBadge state={finding.state} short /> {score === null ? finding.title : <>Agatston <strong>{words.score(score.value)}</strong></>}{" "}
+        <StateBadge state={finding.state} short /> {score === null ? shortly(finding) : <>Agatston <strong>{words.score(score.value)}</strong></>}{" "}
         <span class="quiet">{words.moment(finding.created_at)}</span>
       </p>
       <p class="quiet">{finding.superseded_reason ?? finding.reason ?? "A newer result replaces this one."}</p>
     </article>
   );
+}
+
+function shortly(finding: Finding): string {
+  const ef = finding.measurements.find((one) => one.name === "Ejection fraction");
+  return ef === undefined ? finding.title : `${finding.title}: EF ${words.number(ef.value)} %`;
 }
 
 /** An analysis that does not apply, and why. */
@@ -186,6 +197,7 @@ export function SilentFinding({ finding }: { finding: Finding }) {
     <article class="earlier-finding" data-state={finding.state} aria-label={finding.title}>
       <p><StateBadge state={finding.state} short /> {finding.title}</p>
       <p class="quiet reason-text">{finding.reason ?? "The box gave no reason."}</p>
+      <ContourEditor finding={finding} />
     </article>
   );
 }

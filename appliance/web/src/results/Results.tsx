@@ -50,8 +50,8 @@ function says(finding: Finding): boolean {
 /** What is odd about the images themselves, whatever was found in them. */
 function Cautions() {
   const conflicts = study.value?.conflict_count ?? 0;
-  // Time points share their positions by nature.
-  const dynamic = currentFindings.value.some((one) => one.perfusion !== null && one.series_uid === series.value?.uid);
+  // Time points and the phases of a heartbeat share their positions by nature.
+  const dynamic = currentFindings.value.some((one) => (one.perfusion !== null || one.cardiac !== null) && one.series_uid === series.value?.uid);
   const problem = dynamic || series.value?.stack == null ? null : series.value.stack_problem;
   return (
     <>

@@ -14,7 +14,7 @@ export function VentricleCurve({ finding }: { finding: Finding }) {
   const described = `Volume of the cavity over ${cardiac.cavity_ml.length} phases: ${volume(cardiac.ed_phase)} at end diastole, ${volume(cardiac.es_phase)} at end systole`;
   return (
     <div class="ventricle">
-      <p class="caution">{cardiac.model.name} {cardiac.model.version}: <strong>{cardiac.model.statement}</strong></p>
+      {cardiac.model !== null && <p class="caution">{cardiac.model.name} {cardiac.model.version}: <strong>{cardiac.model.statement}</strong></p>}
       {curve !== null && (
         <svg viewBox={`-6 -6 ${WIDTH + 12} ${HEIGHT + 12}`} role="img" aria-label={described}>
           <path class="axis" d={`M0 0V${HEIGHT}H${WIDTH}`} />

@@ -3,6 +3,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { ApiError, fetchFindings, fetchStudy, postRegion } from "../api/client";
 import type { Finding, SeriesSummary, Shape, StudyDetail, StudySummary } from "../api/types";
+import { session } from "./contours";
 import { box, onStudy, signedOut, signInProblem } from "./station";
 
 export const study = signal<StudyDetail | null>(null);
@@ -28,12 +29,12 @@ export const currentFindings = computed(() => {
 export const earlierFindings = computed(() => findings.value.filter(isEarlier));
 
 function isAutomatic(finding: Finding): boolean {
-  return finding.scope.kind === "automatic";
+  return finding.scope.kind === "automatic" || finding.scope.kind === "edited";
 }
 
 export const finding = computed<Finding | null>(() => {
   const chosen = findings.value.find((one) => one.id === chosenFindingId.value);
-  const telling = currentFindings.value.find((one) => one.lesions.length > 0 || one.perfusion !== null);
+  const telling = currentFindings.value.find((one) => one.lesions.length > 0 || one.perfusion !== null || (one.cardiac?.slices.length ?? 0) > 0);
   return chosen ?? telling ?? currentFindings.value[0] ?? null;
 });
 
@@ -68,6 +69,7 @@ export function openStudy(next: string | null): void {
     chosenSeriesUid.value = null;
     chosenFindingId.value = null;
     awaitedFindingId.value = null;
+    session.value = null;
   });
   if (next !== null) void load(next);
 }

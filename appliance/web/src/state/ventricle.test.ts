@@ -9,6 +9,8 @@ const ventricle: Ventricle = {
   cavity_ml: [100, 60, 40, 80],
   ed_phase: 0,
   es_phase: 2,
+  chosen: { ed: null, es: null },
+  contours: null,
   slices: [
     {
       ed: { sop_instance_uid: "1.1", cavity: [[5, 5, 2]], muscle: [[4, 5, 2]] },
@@ -41,6 +43,11 @@ describe("the volume curve", () => {
     expect(curve?.ed).toEqual({ x: 0, y: 0 });
     expect(curve?.es).toEqual({ x: 200, y: 60 });
     expect(curve?.path).toBe("M0.0 0.0L100.0 40.0L200.0 60.0L300.0 20.0");
+  });
+
+  it("joins the phases that somebody drew", () => {
+    expect(curveOf({ ...ventricle, cavity_ml: [100, null, 40, null] }, 300, 100)?.path).toBe("M0.0 0.0L200.0 60.0");
+    expect(curveOf({ ...ventricle, cavity_ml: [null, 100, null, null] }, 300, 100)).toBeNull();
   });
 
   it("is left out where there is nothing to draw", () => {

@@ -41,15 +41,16 @@ export interface Curve {
 /** Volumes from zero: a curve that begins at its smallest value makes every heart look vigorous. */
 export function curveOf(ventricle: Ventricle, width: number, height: number): Curve | null {
   const { cavity_ml: volumes, ed_phase, es_phase } = ventricle;
-  const top = Math.ceil(Math.max(...volumes) / 50) * 50;
-  if (volumes.length < 2 || !Number.isFinite(top) || top <= 0) return null;
+  const known = volumes.flatMap((volume, phase) => (volume === null ? [] : [{ volume, phase }]));
+  const top = Math.ceil(Math.max(...known.map((one) => one.volume)) / 50) * 50;
+  if (known.length < 2 || !Number.isFinite(top) || top <= 0) return null;
   const at = (phase: number): { x: number; y: number } => ({
     x: (phase / (volumes.length - 1)) * width,
     y: height - ((volumes[phase] ?? 0) / top) * height,
   });
-  const path = volumes
-    .map((_, phase) => at(phase))
-    .map(({ x, y }, phase) => `${phase === 0 ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`)
+  const path = known
+    .map(({ phase }) => at(phase))
+    .map(({ x, y }, index) => `${index === 0 ? "M" : "L"}${x.toFixed(1)} ${y.toFixed(1)}`)
     .join("");
   return { path, ed: at(ed_phase), es: at(es_phase), top_ml: top };
 }

@@ -11,7 +11,7 @@ import { bestSlice } from "./lesions";
 import * as opened from "./opened";
 import { draft, regionProblem } from "./region";
 
-export type Tool = "window" | "scroll" | "pan" | "zoom" | "circle" | "polygon";
+export type Tool = "window" | "scroll" | "pan" | "zoom" | "circle" | "polygon" | "contour";
 
 export interface Shown {
   stack: Stack;

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Rescored } from "../api/types";
 import { SlicePainter, prepared } from "../image/painter";
 import { markAt, marksOf, type Mark } from "../state/lesions";
+import { bordersAt, session } from "../state/contours";
 import { contoursOf, type Contours } from "../state/ventricle";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
@@ -15,9 +16,10 @@ import * as viewer from "../state/viewer";
 import * as words from "../state/words";
 import { Announcer } from "./Announcer";
 import { playCine } from "./cine";
+import { placeOnShow } from "./contour-gestures";
 import { Corners } from "./Corners";
 import { attachGestures, currentPlacement } from "./gestures";
-import { drawContours, drawDraft, drawMarks, drawPreview, drawScope } from "./overlay";
+import { drawContours, drawDraft, drawEditable, drawMarks, drawPreview, drawScope } from "./overlay";
 import { SliceBar } from "./SliceBar";
 
 export function Viewport() {
@@ -111,8 +113,11 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     const trial = preview.peek();
     if (trial !== null) drawPreview(context, marksInTrial(trial), placement);
     else if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
+    const editing = session.peek();
+    const place = placeOnShow();
     const contours = contoursOnShow();
-    if (viewer.lesionsVisible.peek() && contours !== null) drawContours(context, contours, placement);
+    if (editing !== null && place !== null) drawEditable(context, bordersAt(editing, place), placement);
+    else if (viewer.lesionsVisible.peek() && contours !== null) drawContours(context, contours, placement);
     if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
     const drawing = draft.peek();
     if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);
@@ -125,7 +130,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, draft], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, draft, session], schedule);
   return () => {
     stopImage();
     stopOverlay();

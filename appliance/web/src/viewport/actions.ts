@@ -15,6 +15,7 @@ import {
 } from "../image/placement";
 import { draggedWindow, PRESETS } from "../image/voi";
 import { assign, canAssign } from "../state/assigning";
+import { redrawing } from "../state/contours";
 import { bestSlice, marksOf, neighbour } from "../state/lesions";
 import { finding, series } from "../state/opened";
 import { draft, regionProblem } from "../state/region";
@@ -136,6 +137,7 @@ function close(): void {
   else if (draft.value !== null || regionProblem.value !== null) discardDraft();
   else if (wanted.value !== null) endPreview();
   else if (viewer.tool.value === "circle" || viewer.tool.value === "polygon") take("window");
+  else if (redrawing.value !== null) redrawing.value = null;
   else if (viewer.cinePlaying.value) viewer.cinePlaying.value = false;
   else viewer.chosenLesion.value = null;
 }

@@ -5,6 +5,7 @@ import { draggedWindow, type Window } from "../image/voi";
 import { draft, drawn, hasArea, regionProblem, type DraftShape } from "../state/region";
 import * as viewer from "../state/viewer";
 import { discardDraft, pan, step } from "./actions";
+import { beginContour, continueContour, endContour } from "./contour-gestures";
 
 /** Screen pixels of drag per slice: a stack of 50 fits a hand's breadth. */
 const SCROLL_DRAG_PX = 8;
@@ -60,6 +61,7 @@ export function attachGestures(element: HTMLElement): () => void {
     }
     drag = { tool: toolOf(event), at, start: at, window: viewer.voiWindow.value, rest: 0 };
     if (drag.tool === "circle" || drag.tool === "polygon") beginDrawing(drag.tool, at);
+    if (drag.tool === "contour") beginContour(at);
   };
 
   const move = (event: PointerEvent): void => {
@@ -75,6 +77,7 @@ export function attachGestures(element: HTMLElement): () => void {
   const up = (event: PointerEvent): void => {
     touches.delete(event.pointerId);
     if (drag?.tool === "circle" || drag?.tool === "polygon") endDrawing();
+    if (drag?.tool === "contour") endContour();
     drag = null;
   };
 
@@ -146,6 +149,9 @@ function dragged(drag: Drag, at: Point): Drag {
     case "circle":
     case "polygon":
       continueDrawing(at);
+      break;
+    case "contour":
+      continueContour(at);
   }
   return { ...drag, at };
 }

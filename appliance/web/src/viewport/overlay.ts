@@ -1,8 +1,9 @@
 // Draws what lies over the image: lesion marks with their numbers, and the region being drawn or measured.
-import type { Finding, Shape, Stack } from "../api/types";
+import type { BorderPoints, Finding, Shape, Stack } from "../api/types";
 import { labelBounds, labelPlaces } from "../image/label-places";
 import type { Bounds, Loop } from "../image/outline";
 import { screenFromImage, type Placement, type Point, type Size } from "../image/placement";
+import type { Borders } from "../state/contours";
 import type { Mark } from "../state/lesions";
 import type { Draft, DraftShape } from "../state/region";
 import type { Contours } from "../state/ventricle";
@@ -102,6 +103,26 @@ export function drawPreview(context: CanvasRenderingContext2D, marks: readonly M
 export function drawContours(context: CanvasRenderingContext2D, contours: Contours, placement: Placement): void {
   strokeWithHalo(context, traceLoops(contours.muscle, placement), MUSCLE_LINE, 1.5);
   strokeWithHalo(context, traceLoops(contours.cavity, placement), CAVITY_LINE, 1.5);
+}
+
+const GRIP_PX = 4;
+
+/** Borders that a reader may move, with a grip at every point. */
+export function drawEditable(context: CanvasRenderingContext2D, borders: Borders, placement: Placement): void {
+  const lines: [BorderPoints, string][] = [[borders.epicardium, MUSCLE_LINE], [borders.endocardium, CAVITY_LINE]];
+  for (const [points, colour] of lines) {
+    strokeWithHalo(context, traceLoops([points], placement), colour, 1.5);
+    for (const [x, y] of points) {
+      const at = screenFromImage(placement, { x, y });
+      context.beginPath();
+      context.arc(at.x, at.y, GRIP_PX, 0, 2 * Math.PI);
+      context.fillStyle = HALO;
+      context.fill();
+      context.strokeStyle = colour;
+      context.lineWidth = 1.5;
+      context.stroke();
+    }
+  }
 }
 
 function drawNumbers(

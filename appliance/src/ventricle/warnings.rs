@@ -2,27 +2,44 @@
 
 use super::function::{Areas, Function};
 use crate::store::cardiac::ModelUsed;
-use crate::store::finding::Warning;
+use crate::store::finding::{Finding, Warning};
+
+/// What a network's provider said when it fell back; it stays true whatever a reader changes.
+pub const PROVIDER: &str = "provider";
 
 /// Heart rates of the breath-holds that differ by more than this share of their mean: the slices are of different beats.
 const RATE_SPREAD_MAX: f64 = 0.15;
 
 pub(super) fn of(
+    before: &Finding,
     areas: &Areas,
     found: &Function,
     rates_per_min: Option<&[f64]>,
-    model: &ModelUsed,
-    fell_back: Option<&str>,
+    model: Option<&ModelUsed>,
+    edited: usize,
 ) -> Vec<Warning> {
     let mut list = Vec::new();
     let mut warn = |code: &str, text: String| list.push(Warning { code: code.into(), text });
-    warn("model", format!("{} {}: {}", model.name, model.version, model.statement));
-    if let Some(why) = fell_back {
-        warn("provider", why.to_owned());
+    if let Some(model) = model {
+        warn("model", format!("{} {}: {}", model.name, model.version, model.statement));
     }
-    let (ed, es) = (&areas.cavity[found.ed_phase], &areas.cavity[found.es_phase]);
-    if let Some(slices) = holes(ed) {
-        warn("missed_slices", format!("no cavity was found on slice {slices}, between slices that have one"));
+    for kept in before.warnings.iter().filter(|warning| warning.code == PROVIDER) {
+        warn(PROVIDER, kept.text.clone());
+    }
+    if edited > 0 {
+        let images = if edited == 1 { "one image is".into() } else { format!("{edited} images are") };
+        let rest = if model.is_some() { "; the others are the network's" } else { "" };
+        warn("edited", format!("the contours of {images} a reader's{rest}"));
+    }
+    let none = Vec::new();
+    let at = |phase: usize| areas.cavity.get(phase).and_then(Option::as_ref).unwrap_or(&none);
+    let (ed, es) = (at(found.ed_phase), at(found.es_phase));
+    for (code, phase, areas) in
+        [("missed_slices", "end diastole", ed), ("missed_slices_at_end_systole", "end systole", es)]
+    {
+        if let Some(slices) = holes(areas) {
+            warn(code, format!("at {phase} slice {slices} has no cavity, between slices that have one"));
+        }
     }
     if ed.first().is_some_and(|area| *area > 0.0) || ed.last().is_some_and(|area| *area > 0.0) {
         let text = "the cavity reaches the end of the stack: part of the ventricle may not have been imaged";
