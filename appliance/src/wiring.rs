@@ -3,8 +3,7 @@
 mod delivery;
 pub mod networks;
 
-use std::path::Path;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -60,8 +59,7 @@ pub async fn wire(
 ) -> anyhow::Result<Ready> {
     let (folder, at) = (site.data_dir.clone(), clock.wall());
     let destinations: Vec<String> = site.destinations.iter().map(|known| known.name.clone()).collect();
-    let opening = tokio::task::spawn_blocking(move || open(&folder, &destinations, at));
-    let (store, report) = opening.await??;
+    let (store, report) = tokio::task::spawn_blocking(move || open(&folder, &destinations, at)).await??;
     tracing::info!(rebuilt = report.rebuilt, indexed = report.instances_indexed, "store open");
     audit_start(&store, site, clock).await?;
     let dicom = bind("dicom.listen", site.dicom.listen).await?;
