@@ -11,12 +11,14 @@ mod cpu;
 mod engine;
 pub mod heart;
 mod identity;
+mod mask;
 pub mod perfusion;
 mod probe;
 mod processor;
 pub mod region;
 pub mod rendering;
 mod resident;
+pub mod structures;
 mod table;
 pub mod volume;
 #[expect(unsafe_code, reason = "the one door to raw Vulkan")]

@@ -210,9 +210,29 @@ pub(crate) const BLENDING: Kernel = Kernel {
     ],
 };
 
+pub(crate) const STRUCTURES_REDUCE: Kernel = Kernel {
+    name: "structures_reduce",
+    wgsl: wgsl!("structures.wgsl", "structures_reduce.wgsl"),
+    workgroup: LINE,
+    bindings: &[("turn", Uniform), ("hounsfield", Read), ("sums", ReadWrite), ("peaks", ReadWrite)],
+};
+
+pub(crate) const STRUCTURES_CLASSIFY: Kernel = Kernel {
+    name: "structures_classify",
+    wgsl: wgsl!("structures.wgsl", "structures_classify.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("turn", Uniform),
+        ("hounsfield", Read),
+        ("states", Read),
+        ("labels", ReadWrite),
+        ("counts", ReadWrite),
+    ],
+};
+
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 12] = [
+pub(crate) const KERNELS: [&Kernel; 14] = [
     &CALCIUM_MASK,
     &CALCIUM_MERGE,
     &CALCIUM_FLATTEN,
@@ -225,6 +245,8 @@ pub(crate) const KERNELS: [&Kernel; 12] = [
     &RENDERING,
     &REFORMAT,
     &BLENDING,
+    &STRUCTURES_REDUCE,
+    &STRUCTURES_CLASSIFY,
 ];
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Nobody has to draw a region: the box looks for coronary calcium around the heart and nowhere in bone.
 
-mod nifti;
+pub(crate) mod nifti;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -217,7 +217,7 @@ fn pictures_without_a_heart_give_a_reason_and_no_region() {
     assert_eq!(reason(&coronal), NoHeart::NotAxial, "coronal slices");
 }
 
-fn real_data(name: &str) -> Option<PathBuf> {
+pub(crate) fn real_data(name: &str) -> Option<PathBuf> {
     let path = root().join("../shared/data").join(name);
     if path.exists() {
         return Some(path);

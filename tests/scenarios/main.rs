@@ -48,6 +48,7 @@ mod results_on_the_page;
 mod retention;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
+mod structures;
 mod survives_every_kill;
 mod survives_kill;
 mod tidy;

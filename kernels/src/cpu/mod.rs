@@ -8,6 +8,7 @@ pub(crate) mod perfusion;
 pub(crate) mod reformat;
 pub(crate) mod rendering;
 mod sampling;
+pub(crate) mod structures;
 
 /// Works on a pool of threads, or on the one that every process has: where a GPU was meant and did not fit.
 fn within(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() + Send) {

@@ -3,7 +3,7 @@
 //! Coronary calcium is small and lies between the lungs. Bone is large, or reaches out of that space.
 
 use super::grid::Grid;
-use super::mask::{Component, Mask, Neighbours};
+use crate::mask::{Component, Mask, Neighbours};
 
 /// A cell this dense on average is bone or calcium.
 const DENSE_MEAN_HU: i16 = 130;

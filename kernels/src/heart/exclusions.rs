@@ -6,8 +6,8 @@
 //! behind it. A phantom before the patient, or one that is tilted by more than a few degrees, is not found.
 
 use super::grid::Grid;
-use super::mask::{Mask, Neighbours};
 use super::{NoHeart, bone_cells};
+use crate::mask::{Mask, Neighbours};
 use crate::region::Region;
 use crate::volume::Volume;
 

@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use super::NoHeart;
-use super::mask::Mask;
+use crate::mask::Mask;
 use crate::region::Region;
 use crate::volume::{Dimensions, Volume};
 

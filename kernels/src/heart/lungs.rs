@@ -10,7 +10,7 @@
 
 use super::NoHeart;
 use super::grid::Grid;
-use super::mask::{Mask, Neighbours};
+use crate::mask::{Mask, Neighbours};
 
 /// Between lung and tissue.
 const AIR_BELOW_HU: i16 = -400;

@@ -15,16 +15,15 @@ mod bone;
 mod exclusions;
 mod grid;
 mod lungs;
-mod mask;
 mod thorax;
 pub mod vessels;
 
 pub use exclusions::{Excluded, Exclusion, exclusions};
 use grid::Grid;
 use lungs::Hull;
-use mask::Mask;
 use thorax::Thorax;
 
+use crate::mask::Mask;
 use crate::region::Region;
 use crate::volume::Volume;
 

@@ -4,7 +4,7 @@
 use super::NoHeart;
 use super::grid::Grid;
 use super::lungs::Hull;
-use super::mask::Mask;
+use crate::mask::Mask;
 
 /// Bone counts as spine this close to the line that bridges the lungs at the back, to either side and before it.
 const SPINE_HALF_WIDTH_UM: i64 = 25_000;

@@ -12,6 +12,7 @@ use crate::perfusion::gpu::{Deconvolution, Line, Place, SlabUniform};
 use crate::perfusion::{Component, Tap};
 use crate::rendering::gpu::{CutUniform, Stripe};
 use crate::rendering::{Frame, VoxelRow};
+use crate::structures::gpu::StructuresTurn;
 
 fn parse(kernel: &Kernel) -> Module {
     naga::front::wgsl::parse_str(kernel.wgsl)
@@ -243,9 +244,28 @@ fn picture_layouts() -> Vec<Layout> {
     ]
 }
 
+fn structures_layouts() -> Vec<Layout> {
+    vec![layout!(
+        "StructuresTurn",
+        StructuresTurn,
+        columns,
+        rows,
+        slices,
+        row_words,
+        first_slice,
+        before,
+        cell_columns,
+        cell_rows,
+        layers,
+        across,
+        down,
+        depth
+    )]
+}
+
 #[test]
 fn every_structure_has_the_same_layout_on_both_sides() {
-    let layouts = [calcium_layouts(), perfusion_layouts(), picture_layouts()].concat();
+    let layouts = [calcium_layouts(), perfusion_layouts(), picture_layouts(), structures_layouts()].concat();
     let mut unseen: Vec<&str> = layouts.iter().map(|(name, ..)| *name).collect();
     for kernel in KERNELS {
         let module = parse(kernel);

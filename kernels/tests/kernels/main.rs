@@ -15,4 +15,5 @@ mod reformats;
 mod region;
 mod rendering;
 mod rendering_gpu;
+mod structures;
 mod volumes;

@@ -12,15 +12,15 @@ const HEADER_BYTES: usize = 348;
 /// No test file is larger; a claimed size never decides how much is read.
 const BYTES_AT_MOST: u64 = 256 << 20;
 
-pub(super) struct Nifti {
-    pub(super) dimensions: Dimensions,
+pub(crate) struct Nifti {
+    pub(crate) dimensions: Dimensions,
     /// Patient coordinates as DICOM counts them: NIfTI's x and y turned round (RAS to LPS).
-    pub(super) geometry: Geometry,
+    pub(crate) geometry: Geometry,
     /// Values after the header's slope and intercept, rounded down.
-    pub(super) values: Vec<i16>,
+    pub(crate) values: Vec<i16>,
 }
 
-pub(super) fn read(path: &Path) -> anyhow::Result<Nifti> {
+pub(crate) fn read(path: &Path) -> anyhow::Result<Nifti> {
     let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut bytes = Vec::new();
     flate2::read::GzDecoder::new(file).take(BYTES_AT_MOST).read_to_end(&mut bytes)?;

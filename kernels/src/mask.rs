@@ -9,67 +9,84 @@ use rayon::prelude::*;
 
 /// A set of cells of a grid; x fastest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mask {
+pub(crate) struct Mask {
     size: [usize; 3],
     cells: Vec<bool>,
 }
 
 /// One connected set of cells, as indices in rising order of discovery.
-pub(super) type Component = Vec<usize>;
+pub(crate) type Component = Vec<usize>;
 
 /// Which cells count as neighbours in three dimensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Neighbours {
+pub(crate) enum Neighbours {
     Faces,
     Corners,
 }
 
 impl Mask {
-    pub(super) fn new(size: [usize; 3]) -> Self {
+    pub(crate) fn new(size: [usize; 3]) -> Self {
         Self { size, cells: vec![false; size[0] * size[1] * size[2]] }
     }
 
-    pub(super) fn from_cells(size: [usize; 3], cells: Vec<bool>) -> Self {
+    pub(crate) fn from_cells(size: [usize; 3], cells: Vec<bool>) -> Self {
         assert_eq!(cells.len(), size[0] * size[1] * size[2], "one value a cell");
         Self { size, cells }
     }
 
-    pub(super) fn of(size: [usize; 3], cells: &[usize]) -> Self {
+    pub(crate) fn of(size: [usize; 3], cells: &[usize]) -> Self {
         let mut mask = Self::new(size);
         mask.insert_all(cells);
         mask
     }
 
-    pub(super) fn cells(&self) -> &[bool] {
+    pub(crate) fn cells(&self) -> &[bool] {
         &self.cells
     }
 
-    pub(super) fn plane(&self, z: usize) -> &[bool] {
+    pub(crate) fn plane(&self, z: usize) -> &[bool] {
         &self.cells[z * self.size[0] * self.size[1]..][..self.size[0] * self.size[1]]
     }
 
-    pub(super) fn get(&self, x: usize, y: usize, z: usize) -> bool {
+    pub(crate) fn get(&self, x: usize, y: usize, z: usize) -> bool {
         self.cells[(z * self.size[1] + y) * self.size[0] + x]
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn size(&self) -> [usize; 3] {
+        self.size
+    }
+
+    pub(crate) fn insert(&mut self, cell: usize) {
+        self.cells[cell] = true;
+    }
+
+    /// A range of cells.
+    pub(crate) fn fill(&mut self, cells: std::ops::Range<usize>) {
+        self.cells[cells].fill(true);
+    }
+
+    pub(crate) fn insert_all_of(&mut self, other: &Self) {
+        self.cells.iter_mut().zip(&other.cells).for_each(|(inside, other)| *inside |= other);
+    }
+
+    pub(crate) fn count(&self) -> usize {
         self.cells.iter().filter(|inside| **inside).count()
     }
 
-    pub(super) fn insert_all(&mut self, cells: &[usize]) {
+    pub(crate) fn insert_all(&mut self, cells: &[usize]) {
         for cell in cells {
             self.cells[*cell] = true;
         }
     }
 
     /// Cells for which `keep(index)` holds.
-    pub(super) fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
+    pub(crate) fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
         let cells = self.cells.iter().enumerate().map(|(index, inside)| *inside && keep(index)).collect();
         Self { size: self.size, cells }
     }
 
     /// Every cell within so many cells of a member: an ellipsoid of the given half-axes.
-    pub(super) fn dilated(&self, reach: [usize; 3]) -> Self {
+    pub(crate) fn dilated(&self, reach: [usize; 3]) -> Self {
         let offsets = ball(reach);
         let [columns, rows, slices] = self.size.map(|cells| cells as i64);
         let plane = |z: usize| -> Vec<bool> {
@@ -100,14 +117,14 @@ impl Mask {
     }
 
     /// Every member farther than so many cells from all others; the border of the grid does not count.
-    pub(super) fn eroded(&self, reach: [usize; 3]) -> Self {
+    pub(crate) fn eroded(&self, reach: [usize; 3]) -> Self {
         let outside = Self { size: self.size, cells: self.cells.iter().map(|inside| !inside).collect() };
         let grown = outside.dilated(reach);
         Self { size: self.size, cells: grown.cells.iter().map(|inside| !inside).collect() }
     }
 
     /// All connected sets, in the order of their first cell.
-    pub(super) fn components(&self, neighbours: Neighbours) -> Vec<Component> {
+    pub(crate) fn components(&self, neighbours: Neighbours) -> Vec<Component> {
         let mut left = self.cells.clone();
         let mut found = Vec::new();
         for first in 0..left.len() {
@@ -120,7 +137,7 @@ impl Mask {
     }
 
     /// In one slice, the connected sets of cells that are no members and do not reach the picture's border.
-    pub(super) fn holes(&self, z: usize) -> Vec<Component> {
+    pub(crate) fn holes(&self, z: usize) -> Vec<Component> {
         let [columns, rows, _] = self.size;
         let outside =
             Self { size: [columns, rows, 1], cells: self.plane(z).iter().map(|inside| !inside).collect() };
@@ -133,7 +150,7 @@ impl Mask {
     }
 
     /// The largest connected set; the first of equals.
-    pub(super) fn largest(&self) -> Self {
+    pub(crate) fn largest(&self) -> Self {
         let mut best: Component = Vec::new();
         for component in self.components(Neighbours::Faces) {
             if component.len() > best.len() {
