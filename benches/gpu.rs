@@ -63,7 +63,8 @@ fn main() {
     bench.copy_bytes_per_s = copy.unwrap_or(f64::NAN);
 
     println!("device: {}; {}", bench.gpu.name(), bench.gpu.reason());
-    println!("twin: {}", bench.twin.name());
+    let twin_copy = bandwidth::copy_bytes_per_s(&mut bench.twin).expect("the copy fits").unwrap_or(f64::NAN);
+    println!("twin: {}; copy, read + written: {:.0} GB/s", bench.twin.name(), twin_copy / 1e9);
     println!("device copy, read + written: {:.0} GB/s\n", bench.copy_bytes_per_s / 1e9);
     println!("| work | here | bar | peer |\n|---|---|---|---|");
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();

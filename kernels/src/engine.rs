@@ -43,7 +43,7 @@ pub(crate) use ledger::BUDGET_BYTES_MAX;
 pub(crate) use ledger::Ledger;
 pub(crate) use memory::{Buffer, Sampler, Texel, Texture};
 use pipelines::Pipelines;
-pub(crate) use program::Program;
+pub(crate) use program::{Binding, Program};
 pub(crate) use run::Outcome;
 pub(crate) use staging::Rows;
 pub use timing::DeviceTime;

@@ -59,6 +59,7 @@ pub(crate) const CALCIUM_MASK: Kernel = Kernel {
         ("mask", ReadWrite),
         ("first_nodes", ReadWrite),
         ("parents", ReadWrite),
+        ("places", ReadWrite),
         ("counts", ReadWrite),
     ],
 };
@@ -72,6 +73,7 @@ pub(crate) const CALCIUM_MERGE: Kernel = Kernel {
         ("mask", Read),
         ("first_nodes", Read),
         ("parents", ReadWrite),
+        ("places", Read),
         ("counts", Read),
     ],
 };
@@ -80,14 +82,7 @@ pub(crate) const CALCIUM_FLATTEN: Kernel = Kernel {
     name: "calcium_flatten",
     wgsl: wgsl!("calcium.wgsl", "calcium_flatten.wgsl"),
     workgroup: LONG_LINE,
-    bindings: &[
-        ("turn", Uniform),
-        ("mask", Read),
-        ("first_nodes", Read),
-        ("parents", ReadWrite),
-        ("records", ReadWrite),
-        ("counts", ReadWrite),
-    ],
+    bindings: &[("turn", Uniform), ("parents", ReadWrite), ("records", ReadWrite), ("counts", ReadWrite)],
 };
 
 pub(crate) const CALCIUM_MEASURE: Kernel = Kernel {
@@ -98,8 +93,8 @@ pub(crate) const CALCIUM_MEASURE: Kernel = Kernel {
         ("turn", Uniform),
         ("hounsfield", Read),
         ("mask", Read),
-        ("first_nodes", Read),
         ("parents", Read),
+        ("places", Read),
         ("records", ReadWrite),
         ("counts", Read),
     ],
@@ -230,9 +225,16 @@ pub(crate) const STRUCTURES_CLASSIFY: Kernel = Kernel {
     ],
 };
 
+pub(crate) const COPYING: Kernel = Kernel {
+    name: "copying",
+    wgsl: include_str!("../wgsl/copying.wgsl"),
+    workgroup: LONG_LINE,
+    bindings: &[("original", Read), ("copied", ReadWrite)],
+};
+
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 14] = [
+pub(crate) const KERNELS: [&Kernel; 15] = [
     &CALCIUM_MASK,
     &CALCIUM_MERGE,
     &CALCIUM_FLATTEN,
@@ -247,6 +249,7 @@ pub(crate) const KERNELS: [&Kernel; 14] = [
     &BLENDING,
     &STRUCTURES_REDUCE,
     &STRUCTURES_CLASSIFY,
+    &COPYING,
 ];
 
 #[cfg(test)]

@@ -10,14 +10,13 @@ struct RecordCounts {
 }
 
 @group(0) @binding(0) var<uniform> turn: Turn;
-@group(0) @binding(1) var<storage, read> mask: array<u32>;
-@group(0) @binding(2) var<storage, read> first_nodes: array<u32>;
-@group(0) @binding(3) var<storage, read_write> parents: array<atomic<u32>>;
-@group(0) @binding(4) var<storage, read_write> records: array<Record>;
-@group(0) @binding(5) var<storage, read_write> counts: RecordCounts;
+@group(0) @binding(1) var<storage, read_write> parents: array<atomic<u32>>;
+@group(0) @binding(2) var<storage, read_write> records: array<Record>;
+@group(0) @binding(3) var<storage, read_write> counts: RecordCounts;
 
 var<workgroup> group_roots: atomic<u32>;
 var<workgroup> group_first: u32;
+var<workgroup> nodes: u32;
 
 fn find(node: u32) -> u32 {
     var at = node;
@@ -35,42 +34,33 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-    let word = (group.y * groups.x + group.x) * 256u + lane;
-    var first = 0u;
-    var pieces = 0u;
-    if word < turn.words && counts.nodes <= turn.node_capacity {
-        pieces = countOneBits(starts_of(mask[word]));
-        first = first_nodes[word];
-    }
-    var roots = 0u;
-    for (var node = first; node < first + pieces; node++) {
-        let root = find(node);
-        if root == node {
-            roots++;
-        } else {
-            atomicStore(&parents[node], root);
-        }
-    }
-    var place = 0u;
-    if roots > 0u {
-        place = atomicAdd(&group_roots, roots);
-    }
-    workgroupBarrier();
     if lane == 0u {
-        let all = atomicLoad(&group_roots);
-        if all > 0u {
-            group_first = atomicAdd(&counts.records, all);
-        }
+        nodes = select(0u, counts.nodes, counts.nodes <= turn.node_capacity);
     }
-    workgroupBarrier();
-    var number = group_first + place;
-    for (var node = first; node < first + pieces && roots > 0u; node++) {
-        if atomicLoad(&parents[node]) == node {
+    let all = workgroupUniformLoad(&nodes);
+    for (var first = group.x * 256u; first < all; first += groups.x * 256u) {
+        let node = first + lane;
+        var is_root = false;
+        var place = 0u;
+        if node < all {
+            let root = find(node);
+            is_root = root == node;
+            if is_root {
+                place = atomicAdd(&group_roots, 1u);
+            } else {
+                atomicStore(&parents[node], root);
+            }
+        }
+        workgroupBarrier();
+        if lane == 0u {
+            group_first = atomicAdd(&counts.records, atomicExchange(&group_roots, 0u));
+        }
+        let number = workgroupUniformLoad(&group_first) + place;
+        if is_root {
             if number < turn.record_capacity {
                 records[number] = Record(0xffffffffu, 0u, 0u, 0u, 0u);
             }
             atomicStore(&parents[node], HAS_RECORD | number);
-            number++;
         }
     }
 }

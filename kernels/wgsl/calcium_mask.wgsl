@@ -16,7 +16,8 @@ struct NodeCounts {
 @group(0) @binding(3) var<storage, read_write> mask: array<u32>;
 @group(0) @binding(4) var<storage, read_write> first_nodes: array<u32>;
 @group(0) @binding(5) var<storage, read_write> parents: array<u32>;
-@group(0) @binding(6) var<storage, read_write> counts: NodeCounts;
+@group(0) @binding(6) var<storage, read_write> places: array<u32>;
+@group(0) @binding(7) var<storage, read_write> counts: NodeCounts;
 
 var<workgroup> inside: array<u32, 256>;
 var<workgroup> bytes: array<u32, 1024>;
@@ -85,8 +86,11 @@ fn main(
         if pieces > 0u {
             let first = group_first + place;
             first_nodes[word] = first;
+            var starts = starts_of(bits);
             for (var node = first; node < min(first + pieces, turn.node_capacity); node++) {
                 parents[node] = node;
+                places[node] = word * 32u + firstTrailingBit(starts);
+                starts &= starts - 1u;
             }
         }
     }

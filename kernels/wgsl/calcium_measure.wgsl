@@ -14,8 +14,8 @@ struct Sums {
 // Two voxels a word, the earlier in the low half.
 @group(0) @binding(1) var<storage, read> hounsfield: array<u32>;
 @group(0) @binding(2) var<storage, read> mask: array<u32>;
-@group(0) @binding(3) var<storage, read> first_nodes: array<u32>;
-@group(0) @binding(4) var<storage, read> parents: array<u32>;
+@group(0) @binding(3) var<storage, read> parents: array<u32>;
+@group(0) @binding(4) var<storage, read> places: array<u32>;
 @group(0) @binding(5) var<storage, read_write> records: array<Sums>;
 @group(0) @binding(6) var<storage, read> counts: Counts;
 
@@ -31,10 +31,9 @@ fn record_of(node: u32) -> u32 {
     return parent & ~HAS_RECORD;
 }
 
-fn add(record: u32, word: u32, piece: u32) {
-    let start = firstTrailingBit(piece);
-    let pixels = countOneBits(piece);
-    let first = (turn.first_word + word) * 32u + start;
+fn add(record: u32, place: u32) {
+    let pixels = countOneBits(piece_from(mask[place / 32u], place % 32u));
+    let first = turn.first_word * 32u + place;
     var peak_over = 0u;
     var low_sum = 0u;
     var high_sum = 0u;
@@ -44,7 +43,7 @@ fn add(record: u32, word: u32, piece: u32) {
         low_sum += over & 0xffu;
         high_sum += over >> 8u;
     }
-    atomicMin(&records[record].first, word * 32u + start);
+    atomicMin(&records[record].first, place);
     atomicAdd(&records[record].pixels, pixels);
     atomicMax(&records[record].peak_over, peak_over);
     atomicAdd(&records[record].low_sum, low_sum);
@@ -53,18 +52,9 @@ fn add(record: u32, word: u32, piece: u32) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = id.y * groups.x * 64u + id.x;
     let fits = counts.nodes <= turn.node_capacity && counts.records <= turn.record_capacity;
-    if word >= turn.words || !fits {
-        return;
-    }
-    var rest = mask[word];
-    if rest == 0u {
-        return;
-    }
-    for (var node = first_nodes[word]; rest != 0u; node++) {
-        let piece = lowest_piece(rest);
-        rest &= ~piece;
-        add(record_of(node), word, piece);
+    let nodes = select(0u, counts.nodes, fits);
+    for (var node = id.x; node < nodes; node += groups.x * 64u) {
+        add(record_of(node), places[node]);
     }
 }

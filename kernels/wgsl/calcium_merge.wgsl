@@ -9,7 +9,8 @@
 @group(0) @binding(1) var<storage, read> mask: array<u32>;
 @group(0) @binding(2) var<storage, read> first_nodes: array<u32>;
 @group(0) @binding(3) var<storage, read_write> parents: array<atomic<u32>>;
-@group(0) @binding(4) var<storage, read> counts: Counts;
+@group(0) @binding(4) var<storage, read> places: array<u32>;
+@group(0) @binding(5) var<storage, read> counts: Counts;
 
 fn find(node: u32) -> u32 {
     var at = node;
@@ -65,23 +66,17 @@ fn join_above(node: u32, word: u32, piece: u32, in_row: u32) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let word = id.y * groups.x * 64u + id.x;
-    if word >= turn.words || counts.nodes > turn.node_capacity {
-        return;
-    }
-    var rest = mask[word];
-    if rest == 0u {
-        return;
-    }
-    let in_row = word % turn.words_per_row;
-    let row = word / turn.words_per_row % turn.rows;
-    for (var node = first_nodes[word]; rest != 0u; node++) {
-        let piece = lowest_piece(rest);
-        rest &= ~piece;
-        if (piece & 1u) == 1u && in_row > 0u {
+    let nodes = select(0u, counts.nodes, counts.nodes <= turn.node_capacity);
+    for (var node = id.x; node < nodes; node += groups.x * 64u) {
+        let place = places[node];
+        let word = place / 32u;
+        let bit = place % 32u;
+        let piece = piece_from(mask[word], bit);
+        let in_row = word % turn.words_per_row;
+        if bit == 0u && in_row > 0u {
             join_last_piece(node, word - 1u);
         }
-        if row > 0u {
+        if word / turn.words_per_row % turn.rows > 0u {
             join_above(node, word, piece, in_row);
         }
     }

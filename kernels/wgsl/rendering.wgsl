@@ -1,4 +1,7 @@
-// One ray a pixel through a volume; its twin is kernels/src/cpu/rendering.rs, line for line.
+// One ray a pixel through a volume; its twin is kernels/src/cpu/rendering.rs.
+//
+// Four samples of a ray at once: their fetches are under way together, and the cell of the first speaks for all. One that
+// lies in the next cell already is a sample like any other, leapt over or not.
 
 struct Frame {
     origin: vec4<f32>,
@@ -164,40 +167,68 @@ fn leap(step: u32, cell: vec3<i32>, distance: i32) -> u32 {
     return max(step + 1u, u32(clamp(ceil(next), 0.0, 4e9)));
 }
 
-fn part_of_step(step: u32) -> f32 {
-    return min(((end - start) - f32(step) * frame.step_mm) / frame.step_mm, 1.0);
+// How much of a whole step lies before the ray's end.
+fn parts_of_steps(step: u32) -> vec4<f32> {
+    let first = vec4<f32>(f32(step)) + vec4<f32>(0.0, 1.0, 2.0, 3.0);
+    return clamp((vec4<f32>(end - start) - first * frame.step_mm) / frame.step_mm, vec4<f32>(0.0), vec4<f32>(1.0));
 }
 
+fn values(step: u32) -> vec4<f32> {
+    return vec4<f32>(value(spot(step)), value(spot(step + 1u)), value(spot(step + 2u)), value(spot(step + 3u)));
+}
+
+// Colour and opacity from front to back.
 fn gather() -> vec4<f32> {
     var gathered = vec4<f32>(0.0);
     var step = 0u;
     while (step < steps && gathered.w < OPAQUE) {
-        let at = spot(step);
-        let cell = cell_of(at);
+        let cell = cell_of(spot(step));
         let distance = distance_of(index_of(cell));
         if (distance > 0) {
             step = leap(step, cell, distance);
             continue;
         }
-        let entry = (value(at) - frame.table_low) * frame.table_per_value + 0.5;
-        var seen = table[u32(clamp(entry, 0.0, frame.table_last))];
-        if (frame.labelled != 0u) {
-            seen = with_label(at, seen);
+        let entry = clamp(
+            (values(step) - frame.table_low) * frame.table_per_value + 0.5,
+            vec4<f32>(0.0),
+            vec4<f32>(frame.table_last),
+        );
+        let seen = array<vec4<f32>, 4>(
+            table[u32(entry.x)],
+            table[u32(entry.y)],
+            table[u32(entry.z)],
+            table[u32(entry.w)],
+        );
+        let shows = seen[0].w + seen[1].w + seen[2].w + seen[3].w > 0.0;
+        if (shows || frame.labelled != 0u) {
+            let parts = parts_of_steps(step);
+            gathered = added(gathered, step, seen[0], parts.x);
+            gathered = added(gathered, step + 1u, seen[1], parts.y);
+            gathered = added(gathered, step + 2u, seen[2], parts.z);
+            gathered = added(gathered, step + 3u, seen[3], parts.w);
         }
-        if (seen.w > 0.0) {
-            let part = part_of_step(step);
-            if (part < 1.0) {
-                seen.w = 1.0 - pow(1.0 - seen.w, part);
-            }
-            let weight = (1.0 - gathered.w) * seen.w;
-            if (frame.shaded != 0u && weight > FAINT) {
-                seen = lit(at, seen);
-            }
-            gathered += weight * vec4<f32>(seen.xyz, 1.0);
-        }
-        step += 1u;
+        step += 4u;
     }
     return gathered;
+}
+
+// What is gathered after one more sample, of which this part of a step lies before the ray's end.
+fn added(gathered: vec4<f32>, step: u32, tissue: vec4<f32>, part: f32) -> vec4<f32> {
+    var seen = tissue;
+    if (frame.labelled != 0u) {
+        seen = with_label(spot(step), seen);
+    }
+    if (seen.w <= 0.0 || part <= 0.0 || gathered.w >= OPAQUE) {
+        return gathered;
+    }
+    if (part < 1.0) {
+        seen.w = 1.0 - pow(1.0 - seen.w, part);
+    }
+    let weight = (1.0 - gathered.w) * seen.w;
+    if (frame.shaded != 0u && weight > FAINT) {
+        seen = lit(spot(step), seen);
+    }
+    return gathered + weight * vec4<f32>(seen.xyz, 1.0);
 }
 
 fn lit(at: vec3<f32>, seen: vec4<f32>) -> vec4<f32> {
@@ -261,48 +292,57 @@ fn project() -> vec4<f32> {
 }
 
 fn lay_label(at: vec3<f32>, over: ptr<function, vec4<f32>>) {
+    let own = label(at);
+    *over += (1.0 - (*over).w) * own.w * vec4<f32>(own.xyz, 1.0);
+}
+
+// The labels of four samples, as far as they lie before the ray's end.
+fn lay_labels(step: u32, over: ptr<function, vec4<f32>>) {
     if (frame.labelled != 0u) {
-        let own = label(at);
-        *over += (1.0 - (*over).w) * own.w * vec4<f32>(own.xyz, 1.0);
+        for (var sample = step; sample < min(step + 4u, steps); sample++) {
+            lay_label(spot(sample), over);
+        }
     }
 }
 
+// What the window shows as its darkest level, or brightest, is as good as anything beyond.
 fn extreme(over: ptr<function, vec4<f32>>, sign: f32) -> f32 {
-    var best = -3.4e38;
-    let enough = select(0.0, 255.0, sign > 0.0);
+    let bright = frame.window_low + 255.0 / frame.window_per_value;
+    var best = select(-bright, frame.window_low, sign > 0.0);
+    let enough = select(-frame.window_low, bright, sign > 0.0);
     var step = 0u;
-    while (step < steps) {
-        let at = spot(step);
-        let cell = cell_of(at);
+    while (step < steps && (best < enough || frame.labelled != 0u)) {
+        let cell = cell_of(spot(step));
         let index = index_of(cell);
         let bits = extremes[index];
         let least = f32(bitcast<i32>(bits << 16u) >> 16u);
         let largest = f32(bitcast<i32>(bits) >> 16u);
         let most = select(-least, largest, sign > 0.0);
-        if (most <= best && distance_of(index) > 0) {
-            step = leap(step, cell, 1);
+        let distance = distance_of(index);
+        if (most <= best && distance > 0) {
+            step = leap(step, cell, distance);
             continue;
         }
-        best = max(best, sign * value(at));
-        if (frame.labelled != 0u) {
-            lay_label(at, over);
-        } else if (grey_level(sign * best) == enough) {
-            break;
-        }
-        step += 1u;
+        // Behind the ray's last sample is its last sample again.
+        let last = steps - 1u;
+        let found = sign * vec4<f32>(
+            value(spot(step)),
+            value(spot(min(step + 1u, last))),
+            value(spot(min(step + 2u, last))),
+            value(spot(min(step + 3u, last))),
+        );
+        best = max(best, max(max(found.x, found.y), max(found.z, found.w)));
+        lay_labels(step, over);
+        step += 4u;
     }
     return best;
 }
 
 fn average(over: ptr<function, vec4<f32>>) -> f32 {
-    var sum = 0.0;
-    var weights = 0.0;
-    for (var step = 0u; step < steps; step++) {
-        let at = spot(step);
-        let weight = part_of_step(step);
-        sum += weight * value(at);
-        weights += weight;
-        lay_label(at, over);
+    var sum = vec4<f32>(0.0);
+    for (var step = 0u; step < steps; step += 4u) {
+        sum += parts_of_steps(step) * values(step);
+        lay_labels(step, over);
     }
-    return sum / max(weights, 1e-6);
+    return dot(sum, vec4<f32>(1.0)) / max((end - start) / frame.step_mm, 1e-6);
 }

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::{Component, Criteria, Found, Turn};
-use crate::engine::{Buffer, Engine, EngineError, Program};
+use crate::engine::{Binding, Buffer, Engine, EngineError, Program};
 use crate::processor::Gpu;
 use crate::resident::Cut;
 use crate::volume::Dimensions;
@@ -58,14 +58,15 @@ const COUNTS_BYTES: u64 = size_of::<Counts>() as u64;
 /// Records that come back with the counts. More are rare (noise, a region of everything) and cost a second read.
 const FIRST_LESIONS: u32 = 16_384;
 
-/// Most room for pieces, components and lesions: 128, 100 and 5 MiB. A slice of 4096 x 4096 pixels has at most 2^23
+/// Most room for pieces, components and lesions: 256, 100 and 5 MiB. A slice of 4096 x 4096 pixels has at most 2^23
 /// pieces and 2^22 components and always fits. Lesions beyond their table are found among the components.
 const NODES_MAX: u32 = 1 << 25;
 const RECORDS_MAX: u32 = 5 << 20;
 const LESIONS_MAX: u32 = 1 << 18;
 
-/// Invocations of the pass over all records, each of which takes many.
-const SELECTORS: u32 = 1 << 16;
+/// Invocations of the passes over pieces and over records, each of which takes many: how many there are is known to the
+/// device only. Enough to fill a large card twice; more than one a word of the mask would find nothing to walk.
+const WALKERS_MAX: u32 = 1 << 18;
 
 /// Buffers of a turn, kept for the next.
 #[derive(Clone, Debug)]
@@ -75,6 +76,7 @@ pub(crate) struct Workspace {
     mask: Buffer,
     first_nodes: Buffer,
     parents: Buffer,
+    places: Buffer,
     records: Buffer,
     lesions: Buffer,
     counts: Buffer,
@@ -105,7 +107,7 @@ impl Workspace {
     fn bytes(words: u32) -> u64 {
         let Capacity { nodes, records, lesions } = Capacity::of(words);
         u64::from(words) * 8
-            + u64::from(nodes) * 4
+            + u64::from(nodes) * 8
             + (u64::from(records) + u64::from(lesions)) * RECORD_BYTES
             + COUNTS_BYTES
     }
@@ -118,6 +120,7 @@ impl Workspace {
             mask: engine.buffer("calcium mask", u64::from(words) * 4)?,
             first_nodes: engine.buffer("calcium first nodes", u64::from(words) * 4)?,
             parents: engine.buffer("calcium parents", u64::from(capacity.nodes) * 4)?,
+            places: engine.buffer("calcium places", u64::from(capacity.nodes) * 4)?,
             records: engine.buffer("calcium records", u64::from(capacity.records) * RECORD_BYTES)?,
             lesions: engine.buffer("calcium lesions", u64::from(capacity.lesions) * RECORD_BYTES)?,
             counts: engine.buffer("calcium counts", COUNTS_BYTES)?,
@@ -223,37 +226,23 @@ fn run(
 ) -> Result<(Counts, Vec<Record>), EngineError> {
     let [mask, first_nodes, parents] =
         [&workspace.mask, &workspace.first_nodes, &workspace.parents].map(Buffer::whole);
-    let [records, counts] = [&workspace.records, &workspace.counts].map(Buffer::whole);
+    let [places, records, counts] =
+        [&workspace.places, &workspace.records, &workspace.counts].map(Buffer::whole);
+    let (hounsfield, region) = (hounsfield.whole(), region.whole());
     let mut program = Program::default();
     let turn = program.uniform(uniform);
     program.clear(&workspace.counts);
-    program.dispatch(
-        &table::CALCIUM_MASK,
-        [
-            turn.clone(),
-            hounsfield.whole(),
-            region.whole(),
-            mask.clone(),
-            first_nodes.clone(),
-            parents.clone(),
-            counts.clone(),
-        ],
-        uniform.words,
-    );
-    let forest = [turn.clone(), mask.clone(), first_nodes.clone(), parents.clone(), counts.clone()];
-    program.dispatch(&table::CALCIUM_MERGE, forest, uniform.words);
-    program.dispatch(
-        &table::CALCIUM_FLATTEN,
-        [turn.clone(), mask.clone(), first_nodes.clone(), parents.clone(), records.clone(), counts.clone()],
-        uniform.words,
-    );
-    program.dispatch(
-        &table::CALCIUM_MEASURE,
-        [turn.clone(), hounsfield.whole(), mask, first_nodes, parents, records.clone(), counts.clone()],
-        uniform.words,
-    );
+    let pieces = [&turn, &hounsfield, &region, &mask, &first_nodes, &parents, &places, &counts];
+    program.dispatch(&table::CALCIUM_MASK, pieces.map(Binding::clone), uniform.words);
+    let walkers = WALKERS_MAX.min(uniform.words);
+    let forest = [&turn, &mask, &first_nodes, &parents, &places, &counts];
+    program.dispatch(&table::CALCIUM_MERGE, forest.map(Binding::clone), walkers);
+    let roots = [&turn, &parents, &records, &counts];
+    program.dispatch(&table::CALCIUM_FLATTEN, roots.map(Binding::clone), walkers);
+    let sums = [&turn, &hounsfield, &mask, &parents, &places, &records, &counts];
+    program.dispatch(&table::CALCIUM_MEASURE, sums.map(Binding::clone), walkers);
     let select = [turn, records, workspace.lesions.whole(), counts];
-    program.dispatch(&table::CALCIUM_SELECT, select, SELECTORS.min(workspace.capacity.records));
+    program.dispatch(&table::CALCIUM_SELECT, select, walkers);
     let first_lesions = workspace.capacity.lesions.min(FIRST_LESIONS);
     let counts = program.read(&workspace.counts, 0, COUNTS_BYTES);
     let lesions = program.read(&workspace.lesions, 0, u64::from(first_lesions) * RECORD_BYTES);

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::lesions::Units;
 use super::{CalciumError, Component, Protocol, Run, SliceLesion};
+use crate::cpu::calcium::foreground;
 use crate::{Region, Volume};
 
 /// A slice lesion for each of `components` (ordered by slice), after a check of what the device counted.
@@ -53,7 +54,10 @@ struct Slice<'a> {
     hounsfield: &'a [i16],
     words_per_row: usize,
     region_words: &'a [u32],
-    taken: Vec<u32>,
+    /// A bit for each pixel that may still be taken, in words like the region's; worked out when it is first looked at,
+    /// because lesions are few and small.
+    free: Vec<Option<u32>>,
+    seeds: Vec<(u32, u32)>,
 }
 
 impl<'a> Slice<'a> {
@@ -67,16 +71,17 @@ impl<'a> Slice<'a> {
             hounsfield: volume.slice(slice),
             words_per_row: region.words_per_row() as usize,
             region_words,
-            taken: vec![0; region_words.len()],
+            free: vec![None; region_words.len()],
+            seeds: Vec::new(),
         }
     }
 
     /// Runs of the component that holds the pixel, row by row. Pixels once flooded are not found again.
     fn flood(&mut self, row: u32, column: u32) -> Vec<Run> {
         let mut runs = Vec::new();
-        let mut seeds = vec![(row, column)];
-        while let Some((row, column)) = seeds.pop() {
-            if !self.is_free(row, column) {
+        self.seeds.push((row, column));
+        while let Some((row, column)) = self.seeds.pop() {
+            if self.free(row, column / 32) >> (column % 32) & 1 == 0 {
                 continue;
             }
             let run = self.take_run(row, column);
@@ -84,7 +89,7 @@ impl<'a> Slice<'a> {
             let right = (run.first_column + run.length).min(self.columns - 1);
             for near in [row.wrapping_sub(1), row + 1] {
                 if near < self.rows {
-                    self.seed(near, left, right, &mut seeds);
+                    self.seed(near, left, right);
                 }
             }
             runs.push(run);
@@ -93,43 +98,55 @@ impl<'a> Slice<'a> {
         runs
     }
 
-    /// One seed for each run of free pixels that begins or lies in `left..=right`.
-    fn seed(&self, row: u32, left: u32, right: u32, seeds: &mut Vec<(u32, u32)>) {
-        let mut in_run = false;
-        for column in left..=right {
-            let free = self.is_free(row, column);
-            if free && !in_run {
-                seeds.push((row, column));
+    /// A seed for each run of free pixels that begins or lies in `left..=right`; two where it goes on in the next word.
+    fn seed(&mut self, row: u32, left: u32, right: u32) {
+        for word in left / 32..=right / 32 {
+            let bits = self.free(row, word) & bits_of(word, left, right + 1);
+            let mut starts = bits & !(bits << 1);
+            while starts != 0 {
+                self.seeds.push((row, word * 32 + starts.trailing_zeros()));
+                starts &= starts - 1;
             }
-            in_run = free;
         }
     }
 
     /// The whole run around a free pixel, taken.
     fn take_run(&mut self, row: u32, column: u32) -> Run {
-        let mut first_column = column;
-        while first_column > 0 && self.is_free(row, first_column - 1) {
-            first_column -= 1;
+        let (mut word, bit) = (column / 32, column % 32);
+        let mut first_column = column + 1 - (self.free(row, word) << (31 - bit)).leading_ones();
+        while first_column == word * 32 && word > 0 {
+            word -= 1;
+            first_column -= self.free(row, word).leading_ones();
         }
-        let mut end = column + 1;
-        while end < self.columns && self.is_free(row, end) {
-            end += 1;
+        word = column / 32;
+        let mut end = column + (self.free(row, word) >> bit).trailing_ones();
+        while end == (word + 1) * 32 && end < self.columns {
+            word += 1;
+            end += self.free(row, word).trailing_ones();
         }
-        for column in first_column..end {
-            let word = self.word(row, column);
-            self.taken[word] |= 1 << (column % 32);
+        for word in first_column / 32..=(end - 1) / 32 {
+            let left = self.free(row, word) & !bits_of(word, first_column, end);
+            let index = self.index(row, word);
+            self.free[index] = Some(left);
         }
         Run { row, first_column, length: end - first_column }
     }
 
-    fn is_free(&self, row: u32, column: u32) -> bool {
-        let word = self.word(row, column);
-        (self.region_words[word] & !self.taken[word]) >> (column % 32) & 1 == 1
-            && self.hounsfield[row as usize * self.columns as usize + column as usize] >= self.threshold_hu
+    /// The free pixels of a word of a row.
+    fn free(&mut self, row: u32, word: u32) -> u32 {
+        let index = self.index(row, word);
+        if let Some(bits) = self.free[index] {
+            return bits;
+        }
+        let (start, first) = (row as usize * self.columns as usize, word as usize * 32);
+        let pixels = &self.hounsfield[start + first..start + (first + 32).min(self.columns as usize)];
+        let bits = self.region_words[index] & foreground(pixels, self.threshold_hu);
+        self.free[index] = Some(bits);
+        bits
     }
 
-    fn word(&self, row: u32, column: u32) -> usize {
-        row as usize * self.words_per_row + (column / 32) as usize
+    fn index(&self, row: u32, word: u32) -> usize {
+        row as usize * self.words_per_row + word as usize
     }
 
     /// What the device should have counted.
@@ -148,4 +165,10 @@ impl<'a> Slice<'a> {
         }
         counted
     }
+}
+
+/// Bits of a word that stand for columns of `first..end`, some of which it holds.
+fn bits_of(word: u32, first: u32, end: u32) -> u32 {
+    let (low, high) = (first.saturating_sub(word * 32), (end - word * 32).min(32));
+    (u32::MAX << low) & (u32::MAX >> (32 - high))
 }

@@ -142,7 +142,7 @@ impl Labelling {
 }
 
 /// Bit `i` says whether pixel `i` of at most 32 is at or over the threshold.
-fn foreground(pixels: &[i16], threshold_hu: i16) -> u32 {
+pub(crate) fn foreground(pixels: &[i16], threshold_hu: i16) -> u32 {
     // Whole words, nearly all there are: compared side by side into bytes of 0 or 1, and eight bytes packed by one
     // multiplication, whose top byte is their sum with each at a bit of its own.
     const PACK: u64 = 0x0102_0408_1020_4080;

@@ -1,33 +1,38 @@
-//! Twin of the `rendering` kernel: one ray a pixel, blocks of rows shared among threads.
+//! Twin of the `rendering` kernel: one ray a pixel, tiles of rays shared among threads, four rays at once.
+//!
+//! The rays of two by two pixels go together, one a lane: each by its own steps and leaps, until the last has arrived.
 
 #![expect(clippy::cast_possible_truncation, reason = "positions and levels; `as` saturates")]
+
+mod gather;
+mod project;
 
 use std::ops::ControlFlow;
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
+use wide::{CmpGt, CmpLt, f32x4};
 
-use super::sampling::{Sampler, Spot};
+use super::bricks::Bricks;
+use super::four::{Fours, Spots, whole};
+use super::sampling::Sampler;
 use super::within;
 use crate::rendering::{
     CELL, Frame, MODE_AVERAGE, MODE_MAXIMUM, MODE_MINIMUM, MODE_VOLUME, Macrocells, Planned, RenderError,
     Scene,
 };
 
+/// Rows and columns of a tile, whose rays a thread follows one after the other, so that they share cache lines.
+const TILE: usize = 16;
 /// Rows of a turn: about 30 ms of a shaded 512 x 512 picture on two cores.
-const ROWS_PER_TURN: usize = 64;
-/// Rows and columns of a block whose rays a thread follows one after the other, so that they share cache lines.
-const BLOCK: usize = 8;
+const ROWS_PER_TURN: usize = 4 * TILE;
 
-/// A ray ends when what is behind could change no 8-bit level.
-const OPAQUE: f32 = 0.996;
-/// A step that adds less than this is not lit: nobody could see it.
-const FAINT: f32 = 0.002;
 /// A leap stops short of its end by this part of a step, so that rounding never skips a sample behind it.
 const SHORT: f32 = 0.01;
-const AMBIENT: f32 = 0.25;
-const DIFFUSE: f32 = 0.75;
-const SPECULAR: f32 = 0.25;
+/// A direction that changes an axis by less is none along it.
+const LEVEL: f32 = 1e-9;
+/// Farther than any volume is deep.
+const NEVER_MM: f32 = 1e9;
 
 /// The whole picture, in turns of some rows.
 pub(crate) fn render(
@@ -37,17 +42,16 @@ pub(crate) fn render(
     distances: &[u8],
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
 ) -> Result<Vec<[u8; 4]>, RenderError> {
-    let marcher = Marcher::new(scene, planned, distances);
+    let mut bricks = None;
+    within(pool, || bricks = Some(scene.bricks()));
+    let bricks = bricks.expect("the work was done");
+    let marcher = Marcher::new(scene, bricks, planned, distances);
     let (width, height) = (planned.frame.width as usize, planned.frame.height as usize);
     let mut picture = vec![[0; 4]; width * height];
     for (turn, band) in picture.chunks_mut(width * ROWS_PER_TURN).enumerate() {
         let first_row = turn * ROWS_PER_TURN;
         let rows = band.len() / width;
-        within(pool, || {
-            band.par_chunks_mut(width * BLOCK)
-                .enumerate()
-                .for_each(|(block, pixels)| marcher.block(pixels, width, first_row + block * BLOCK));
-        });
+        within(pool, || marcher.band(band, width, first_row));
         if checkpoint((first_row + rows) as f32 / height as f32).is_break() {
             return Err(RenderError::Cancelled);
         }
@@ -58,62 +62,149 @@ pub(crate) fn render(
 /// What every ray needs.
 struct Marcher<'a> {
     frame: &'a Frame,
-    table: &'a [[f32; 4]],
+    /// By value: red, green, blue and the opacity of a step; and that alone, to look at first.
+    table: Vec<f32x4>,
+    opacities: Vec<f32>,
     distances: &'a [u8],
     cells: &'a Macrocells,
+    values: Fours<'a>,
+    steps_per_mm: f32,
+    /// Where labels lie.
     sampler: Sampler<'a>,
     labels: Option<&'a [u8]>,
-    label_table: [[f32; 4]; 256],
+    label_table: &'a [[f32; 4]; 256],
 }
 
 /// One ray inside what is shown of the volume.
+#[derive(Clone, Copy, Default)]
 struct Ray {
     origin: [f32; 3],
     /// Voxels in a millimetre.
     direction: [f32; 3],
-    /// Millimetres in a voxel; large where the ray never crosses one.
-    inverse: [f32; 3],
     start: f32,
     end: f32,
     /// Where in each step the sample is taken.
     offset: f32,
-    steps: u32,
+    /// None where it never is inside.
+    steps: f32,
+}
+
+/// Four rays, one a lane.
+struct Rays {
+    origin: [f32x4; 3],
+    direction: [f32x4; 3],
+    /// Millimetres in a voxel; zero where the ray never crosses one, and there `never` is far away.
+    inverse: [f32x4; 3],
+    never: [f32x4; 3],
+    /// 1 where the ray rises, else 0.
+    rises: [f32x4; 3],
+    start: f32x4,
+    end: f32x4,
+    offset: f32x4,
+    steps: f32x4,
+}
+
+impl Rays {
+    fn new(rays: &[Ray; 4]) -> Self {
+        let [a, b, c, d] = rays;
+        let axis = |of: fn(&Ray) -> [f32; 3], axis: usize| {
+            f32x4::from([of(a)[axis], of(b)[axis], of(c)[axis], of(d)[axis]])
+        };
+        let axes = |of: fn(&Ray) -> [f32; 3]| [axis(of, 0), axis(of, 1), axis(of, 2)];
+        let lanes = |of: fn(&Ray) -> f32| f32x4::from([of(a), of(b), of(c), of(d)]);
+        let direction = axes(|ray| ray.direction);
+        let level = |axis: usize| direction[axis].abs().cmp_lt(f32x4::splat(LEVEL));
+        let inverse = |axis: usize| level(axis).blend(f32x4::ZERO, f32x4::ONE / direction[axis]);
+        let never = |axis: usize| level(axis) & f32x4::splat(NEVER_MM);
+        let rises = |axis: usize| direction[axis].cmp_gt(f32x4::ZERO) & f32x4::ONE;
+        Self {
+            origin: axes(|ray| ray.origin),
+            direction,
+            inverse: [inverse(0), inverse(1), inverse(2)],
+            never: [never(0), never(1), never(2)],
+            rises: [rises(0), rises(1), rises(2)],
+            start: lanes(|ray| ray.start),
+            end: lanes(|ray| ray.end),
+            offset: lanes(|ray| ray.offset),
+            steps: lanes(|ray| ray.steps),
+        }
+    }
 }
 
 impl<'a> Marcher<'a> {
-    fn new(scene: &'a Scene, planned: &'a Planned, distances: &'a [u8]) -> Self {
+    fn new(scene: &'a Scene, bricks: &'a Bricks, planned: &'a Planned, distances: &'a [u8]) -> Self {
+        let entries = &planned.table.entries;
         Self {
             frame: &planned.frame,
-            table: &planned.table.entries,
+            table: entries.iter().map(|entry| f32x4::from(*entry)).collect(),
+            opacities: entries.iter().map(|entry| entry[3]).collect(),
             distances,
             cells: scene.cells(),
+            values: Fours::new(bricks),
+            steps_per_mm: 1.0 / planned.frame.step_mm,
             sampler: Sampler::new(scene.volume()),
             labels: scene.labels().map(crate::rendering::Labels::values),
-            label_table: planned.label_table,
+            label_table: &planned.label_table,
         }
     }
 
-    fn block(&self, pixels: &mut [[u8; 4]], width: usize, first_row: usize) {
-        let rows = pixels.len() / width;
-        for first_column in (0..width).step_by(BLOCK) {
-            for row in 0..rows {
-                for column in first_column..(first_column + BLOCK).min(width) {
-                    pixels[row * width + column] = self.pixel(column as u32, (first_row + row) as u32);
-                }
+    /// Some rows of the picture.
+    fn band(&self, band: &mut [[u8; 4]], width: usize, first_row: usize) {
+        let rows = band.len() / width;
+        let across = width.div_ceil(TILE);
+        let tiles = (0..across * rows.div_ceil(TILE)).into_par_iter();
+        let places = tiles.map(|tile| [tile % across * TILE, tile / across * TILE]);
+        let drawn: Vec<_> = places.map(|place| (place, self.tile(place, [width, rows], first_row))).collect();
+        for ([column, row], tile) in drawn {
+            for (line, pixels) in tile.chunks_exact(TILE).take(rows - row).enumerate() {
+                let count = TILE.min(width - column);
+                band[(row + line) * width + column..][..count].copy_from_slice(&pixels[..count]);
             }
         }
     }
 
-    fn pixel(&self, x: u32, y: u32) -> [u8; 4] {
-        let Some(ray) = self.ray(x, y) else { return [0; 4] };
-        let colour = match self.frame.mode {
-            MODE_VOLUME => self.gather(&ray),
-            MODE_MAXIMUM => self.over_grey(&ray, Self::maximum),
-            MODE_MINIMUM => self.over_grey(&ray, Self::minimum),
-            MODE_AVERAGE => self.over_grey(&ray, Self::average),
+    fn tile(
+        &self,
+        [column, row]: [usize; 2],
+        [width, rows]: [usize; 2],
+        first_row: usize,
+    ) -> [[u8; 4]; TILE * TILE] {
+        let mut pixels = [[0; 4]; TILE * TILE];
+        let mut guess_mm = f32x4::ZERO;
+        for line in (0..TILE.min(rows - row)).step_by(2) {
+            for pixel in (0..TILE.min(width - column)).step_by(2) {
+                // A pixel beyond the picture's edge is drawn and left out.
+                let (x, y) = ((column + pixel) as u32, (first_row + row + line) as u32);
+                let drawn = self.four_pixels(x, y, &mut guess_mm);
+                for (index, [right, down]) in [[0, 0], [1, 0], [0, 1], [1, 1]].into_iter().enumerate() {
+                    pixels[(line + down) * TILE + pixel + right] = drawn[index];
+                }
+            }
+        }
+        pixels
+    }
+
+    /// `guess_mm` is where along the rays beside these the projected values were found.
+    fn four_pixels(&self, x: u32, y: u32, guess_mm: &mut f32x4) -> [[u8; 4]; 4] {
+        let rays = [self.ray(x, y), self.ray(x + 1, y), self.ray(x, y + 1), self.ray(x + 1, y + 1)];
+        if rays.iter().all(Option::is_none) {
+            return [[0; 4]; 4];
+        }
+        let entered = rays.map(Option::unwrap_or_default);
+        let drawn = match self.frame.mode {
+            MODE_VOLUME => self.gather(&Rays::new(&entered)),
+            MODE_MAXIMUM => self.extreme(&Rays::new(&entered), 1.0, guess_mm),
+            MODE_MINIMUM => self.extreme(&Rays::new(&entered), -1.0, guess_mm),
+            MODE_AVERAGE => entered.map(|ray| self.average(&ray)),
             mode => unreachable!("no frame is planned with mode {mode}"),
         };
-        colour.map(|part| (part * 255.0 + 0.5) as u8)
+        let mut pixels = drawn.map(|colour| colour.map(|part| (part * 255.0 + 0.5) as u8));
+        for (pixel, ray) in pixels.iter_mut().zip(&rays) {
+            if ray.is_none() {
+                *pixel = [0; 4];
+            }
+        }
+        pixels
     }
 
     fn ray(&self, x: u32, y: u32) -> Option<Ray> {
@@ -125,28 +216,26 @@ impl<'a> Marcher<'a> {
         let toward = at(&frame.toward, &frame.toward_right, &frame.toward_down);
         let unit = 1.0 / dot(toward, toward).sqrt();
         let direction = frame.voxel_from_mm.map(|row| dot([row[0], row[1], row[2]], toward) * unit);
-        let inverse = direction.map(|part| if part.abs() < 1e-9 { 1e9 } else { 1.0 / part });
-        let (start, end) = self.interval(origin, direction, inverse)?;
-        let steps = ((end - start) / frame.step_mm).ceil() as u32;
+        let (start, end) = self.interval(origin, direction)?;
+        let steps = ((end - start) / frame.step_mm).ceil();
         let offset = if frame.jittered == 0 { 0.5 } else { jitter(x, y) };
-        Some(Ray { origin, direction, inverse, start, end, offset, steps })
+        Some(Ray { origin, direction, start, end, offset, steps })
     }
 
     /// The part of the ray inside the clipping box and on the right side of the plane.
-    fn interval(&self, origin: [f32; 3], direction: [f32; 3], inverse: [f32; 3]) -> Option<(f32, f32)> {
+    fn interval(&self, origin: [f32; 3], direction: [f32; 3]) -> Option<(f32, f32)> {
         let frame = self.frame;
         let (mut start, mut end) = (frame.near, 1e9_f32);
         for axis in 0..3 {
-            if direction[axis].abs() < 1e-9 {
+            if direction[axis].abs() < LEVEL {
                 if origin[axis] < frame.low[axis] || origin[axis] > frame.high[axis] {
                     return None;
                 }
                 continue;
             }
-            let (a, b) = (
-                (frame.low[axis] - origin[axis]) * inverse[axis],
-                (frame.high[axis] - origin[axis]) * inverse[axis],
-            );
+            let inverse = 1.0 / direction[axis];
+            let a = (frame.low[axis] - origin[axis]) * inverse;
+            let b = (frame.high[axis] - origin[axis]) * inverse;
             start = start.max(a.min(b));
             end = end.min(a.max(b));
         }
@@ -162,189 +251,53 @@ impl<'a> Marcher<'a> {
         (end > start).then_some((start, end))
     }
 
-    fn spot(&self, ray: &Ray, step: u32) -> Spot {
-        let along = (ray.start + (step as f32 + ray.offset) * self.frame.step_mm).min(ray.end);
-        Spot::at([0, 1, 2].map(|axis| ray.origin[axis] + along * ray.direction[axis]))
+    /// A sample of each ray. What is behind a ray's end is sampled at its end.
+    #[inline(always)]
+    fn spots(&self, rays: &Rays, step: f32x4) -> Spots {
+        let along = rays.start + (step + rays.offset) * f32x4::splat(self.frame.step_mm);
+        let along = along.fast_min(rays.end);
+        let at = |axis: usize| rays.origin[axis] + along * rays.direction[axis];
+        self.values.spots([at(0), at(1), at(2)])
     }
 
-    /// Macrocell of a sample, and its index.
-    fn cell(&self, spot: &Spot) -> ([i32; 3], usize) {
-        let last = self.frame.dimensions;
-        let cell = [0, 1, 2].map(|axis| spot.base[axis].clamp(0, last[axis] as i32 - 1) / CELL as i32);
+    /// Index of the macrocell of a sample.
+    #[inline(always)]
+    fn cell(&self, spots: &Spots, lane: usize) -> usize {
         let [columns, rows, _, _] = self.frame.cells;
-        let index =
-            (cell[2] as usize * rows as usize + cell[1] as usize) * columns as usize + cell[0] as usize;
-        (cell, index)
+        let [x, y, z] = spots.base(lane);
+        let cell = |base: i32| base.max(0).cast_unsigned() / CELL;
+        ((cell(z) * rows + cell(y)) * columns + cell(x)) as usize
     }
 
-    /// The first step behind the cube of cells that are less than `distance` away from `cell`.
-    fn leap(&self, ray: &Ray, step: u32, cell: [i32; 3], distance: i32) -> u32 {
-        let exits = [0, 1, 2].map(|axis| {
-            let ahead =
-                if ray.direction[axis] > 0.0 { cell[axis] + distance } else { cell[axis] - distance + 1 };
+    /// The first step of each ray behind the cube of cells that are less than `distance` away from that of its sample.
+    #[inline(always)]
+    fn leap(&self, rays: &Rays, step: f32x4, spots: &Spots, distance: f32x4) -> f32x4 {
+        let (one, more) = (f32x4::ONE, distance - f32x4::ONE);
+        let exit = |axis: usize| {
+            // The far face of the cell that is so many cells ahead.
+            let rises = rays.rises[axis];
+            let face = spots.cells[axis] + rises + (rises + rises - one) * more;
+            let far = face * f32x4::splat(CELL as f32) - rays.origin[axis];
             // A ray along a face of cells leaves through another face.
-            if ray.direction[axis].abs() < 1e-9 {
-                1e9
-            } else {
-                ((ahead * CELL as i32) as f32 - ray.origin[axis]) * ray.inverse[axis]
-            }
-        });
-        let exit = exits[0].min(exits[1]).min(exits[2]);
-        let next = (exit - ray.start) / self.frame.step_mm - ray.offset - SHORT;
-        (step + 1).max(next.ceil() as u32)
+            far * rays.inverse[axis] + rays.never[axis]
+        };
+        let exit = exit(0).fast_min(exit(1)).fast_min(exit(2));
+        let next = (exit - rays.start) * f32x4::splat(self.steps_per_mm) - rays.offset - f32x4::splat(SHORT);
+        // Half a step more makes rounding to the nearest one rounding up.
+        let next = next.fast_max(f32x4::ZERO).fast_min(rays.steps) + f32x4::HALF;
+        whole(next).round_float().fast_max(step + one)
     }
 
-    /// How much of a whole step lies before the ray's end.
-    fn part_of_step(&self, ray: &Ray, step: u32) -> f32 {
-        (((ray.end - ray.start) - step as f32 * self.frame.step_mm) / self.frame.step_mm).min(1.0)
+    /// How much of a whole step lies before each ray's end.
+    fn part_of_step(&self, rays: &Rays, step: f32x4) -> f32x4 {
+        let left = (rays.end - rays.start) * f32x4::splat(self.steps_per_mm) - step;
+        left.fast_min(f32x4::ONE).fast_max(f32x4::ZERO)
     }
 
-    /// Colour and opacity from front to back.
-    fn gather(&self, ray: &Ray) -> [f32; 4] {
-        let mut gathered = [0.0_f32; 4];
-        let mut step = 0;
-        while step < ray.steps && gathered[3] < OPAQUE {
-            let spot = self.spot(ray, step);
-            let (cell, index) = self.cell(&spot);
-            let distance = self.distances[index];
-            if distance > 0 {
-                step = self.leap(ray, step, cell, distance.into());
-                continue;
-            }
-            let value = self.sampler.value(&spot);
-            let entry = (value - self.frame.table_low) * self.frame.table_per_value + 0.5;
-            let [red, green, blue, opacity] = self.table[entry.clamp(0.0, self.frame.table_last) as usize];
-            let mut seen = [red, green, blue, opacity];
-            if self.labels.is_some() {
-                seen = self.labelled(&spot, seen);
-            }
-            if seen[3] > 0.0 {
-                let part = self.part_of_step(ray, step);
-                if part < 1.0 {
-                    seen[3] = 1.0 - (1.0 - seen[3]).powf(part);
-                }
-                let weight = (1.0 - gathered[3]) * seen[3];
-                if self.frame.shaded != 0 && weight > FAINT {
-                    self.light(&spot, &mut seen);
-                }
-                for (sum, part) in gathered.iter_mut().zip(seen) {
-                    *sum += weight * part;
-                }
-                gathered[3] += weight * (1.0 - seen[3]);
-            }
-            step += 1;
-        }
-        gathered
-    }
-
-    /// Blinn-Phong with a lamp beside the eye, both faces of a surface lit; where there is no surface, no light.
-    fn light(&self, spot: &Spot, seen: &mut [f32; 4]) {
-        let frame = self.frame;
-        let along = self.sampler.gradient(spot);
-        let gradient = [0, 1, 2]
-            .map(|axis| (0..3).map(|row: usize| along[row] * frame.voxel_from_mm[row][axis]).sum::<f32>());
-        let size = dot(gradient, gradient).sqrt();
-        let surface = (size / frame.surface_per_mm).min(1.0);
-        let over_size = 1.0 / size.max(1e-6);
-        let facing = |light: &[f32; 4]| (dot(gradient, [light[0], light[1], light[2]]) * over_size).abs();
-        let shine = facing(&frame.halfway);
-        let shine = shine * shine * shine * shine;
-        let shine = shine * shine * shine * shine;
-        let diffuse = 1.0 + surface * (AMBIENT + DIFFUSE * facing(&frame.light) - 1.0);
-        let specular = surface * SPECULAR * shine;
-        for part in &mut seen[..3] {
-            *part = (*part * diffuse + specular).min(1.0);
-        }
-    }
-
-    /// What is seen of tissue and label together: each swallows its own part of the light.
-    fn labelled(&self, spot: &Spot, seen: [f32; 4]) -> [f32; 4] {
-        let [red, green, blue, opacity] = self.label(spot);
-        if opacity == 0.0 {
-            return seen;
-        }
-        let both = 1.0 - (1.0 - seen[3]) * (1.0 - opacity);
-        let tissue = seen[3] * (1.0 - opacity) / both;
-        let label = opacity / both;
-        [
-            seen[0] * tissue + red * label,
-            seen[1] * tissue + green * label,
-            seen[2] * tissue + blue * label,
-            both,
-        ]
-    }
-
-    /// Colour and opacity of a step through the label of the nearest voxel.
-    fn label(&self, spot: &Spot) -> [f32; 4] {
+    /// Colour and opacity of a step through the label of the voxel nearest to one of four samples.
+    fn label(&self, spots: &Spots, lane: usize) -> [f32; 4] {
         let Some(labels) = self.labels else { return [0.0; 4] };
-        self.label_table[labels[self.sampler.index(spot.nearest())] as usize]
-    }
-
-    /// A projected value through the window, with the labels gathered over it.
-    fn over_grey(&self, ray: &Ray, project: fn(&Self, &Ray, &mut [f32; 4]) -> f32) -> [f32; 4] {
-        let mut over = [0.0; 4];
-        let value = project(self, ray, &mut over);
-        let grey = self.level(value) / 255.0 * (1.0 - over[3]);
-        [over[0] + grey, over[1] + grey, over[2] + grey, 1.0]
-    }
-
-    /// Through the window, 0 to 255.
-    fn level(&self, value: f32) -> f32 {
-        ((value - self.frame.window_low) * self.frame.window_per_value).clamp(0.0, 255.0)
-    }
-
-    fn lay_label(&self, spot: &Spot, over: &mut [f32; 4]) {
-        let label = self.label(spot);
-        let weight = (1.0 - over[3]) * label[3];
-        for (sum, part) in over.iter_mut().zip([label[0], label[1], label[2], 1.0]) {
-            *sum += weight * part;
-        }
-    }
-
-    fn maximum(&self, ray: &Ray, over: &mut [f32; 4]) -> f32 {
-        self.extreme(ray, over, 1.0)
-    }
-
-    fn minimum(&self, ray: &Ray, over: &mut [f32; 4]) -> f32 {
-        -self.extreme(ray, over, -1.0)
-    }
-
-    /// The largest of the values times `sign`; cells that hold nothing larger are leapt over.
-    fn extreme(&self, ray: &Ray, over: &mut [f32; 4], sign: f32) -> f32 {
-        let mut best = f32::MIN;
-        // Beyond this the window shows one and the same level.
-        let enough = if sign > 0.0 { 255.0 } else { 0.0 };
-        let mut step = 0;
-        while step < ray.steps {
-            let spot = self.spot(ray, step);
-            let (cell, index) = self.cell(&spot);
-            let [least, largest] = self.cells.extremes[index];
-            let most = if sign > 0.0 { f32::from(largest) } else { -f32::from(least) };
-            if most <= best && self.distances[index] > 0 {
-                step = self.leap(ray, step, cell, 1);
-                continue;
-            }
-            best = best.max(sign * self.sampler.value(&spot));
-            if self.labels.is_some() {
-                self.lay_label(&spot, over);
-            } else if self.level(sign * best) == enough {
-                break;
-            }
-            step += 1;
-        }
-        best
-    }
-
-    fn average(&self, ray: &Ray, over: &mut [f32; 4]) -> f32 {
-        let (mut sum, mut weights) = (0.0, 0.0);
-        for step in 0..ray.steps {
-            let spot = self.spot(ray, step);
-            let weight = self.part_of_step(ray, step);
-            sum += weight * self.sampler.value(&spot);
-            weights += weight;
-            self.lay_label(&spot, over);
-        }
-        sum / weights.max(1e-6)
+        self.label_table[labels[self.sampler.index(spots.one(lane).nearest())] as usize]
     }
 }
 

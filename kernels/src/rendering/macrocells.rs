@@ -69,9 +69,19 @@ impl Macrocells {
         distances
     }
 
-    /// 0 where a voxel of the cell carries a label, else 1: what a projection may leap over shows no label either.
-    pub(crate) fn unlabelled(&self) -> Vec<u8> {
-        (0..self.extremes.len()).map(|cell| u8::from(!self.is_labelled(cell))).collect()
+    /// The same for a projection: shows something what may differ from the window's end that `shows` is told about. A cell
+    /// that shows something may be leapt over by itself where the ray has met more, so it has 1; none has 0 but those
+    /// with labels.
+    pub(crate) fn distances_of_projection(&self, shows: impl Fn([i16; 2]) -> bool) -> Vec<u8> {
+        let mut distances: Vec<u8> = (0..)
+            .zip(&self.extremes)
+            .map(|(cell, extremes)| if shows(*extremes) || self.is_labelled(cell) { 0 } else { FAR })
+            .collect();
+        spread(&mut distances, self.counts);
+        for (cell, distance) in distances.iter_mut().enumerate() {
+            *distance = (*distance).max(u8::from(!self.is_labelled(cell)));
+        }
+        distances
     }
 
     fn is_labelled(&self, cell: usize) -> bool {
@@ -136,35 +146,50 @@ fn labelled_cells(labels: &Labels, dimensions: Dimensions, counts: [u32; 3]) -> 
 }
 
 /// Chessboard distances from two sweeps (Rosenfeld and Pfaltz 1966): exact, because diagonals count one.
+///
+/// A cell is one farther than the nearest of the neighbours that the sweep has seen: three rows of the layer before, the
+/// row before, and the cell before, which comes last because it has to be finished itself.
 fn spread(distances: &mut [u8], counts: [u32; 3]) {
     let [columns, rows, layers] = counts.map(|count| count as usize);
-    let mut relax = |x: usize, y: usize, z: usize, ahead: bool| {
-        let here = (z * rows + y) * columns + x;
-        let mut nearest = distances[here];
-        for near_z in z.saturating_sub(1)..=(z + 1).min(layers - 1) {
-            for near_y in y.saturating_sub(1)..=(y + 1).min(rows - 1) {
-                for near_x in x.saturating_sub(1)..=(x + 1).min(columns - 1) {
-                    let there = (near_z * rows + near_y) * columns + near_x;
-                    if (there > here) == ahead && there != here {
-                        nearest = nearest.min(distances[there] + 1);
-                    }
-                }
+    let mut nearest = vec![FAR; columns];
+    let mut sweep = |at: [usize; 2], before: &[Option<[usize; 2]>], backward: bool, distances: &mut [u8]| {
+        let place = |[row, layer]: [usize; 2]| (layer * rows + row) * columns;
+        nearest.fill(FAR);
+        for near in before.iter().flatten() {
+            let row = &distances[place(*near)..][..columns];
+            for (nearest, near) in nearest.iter_mut().zip(row) {
+                *nearest = (*nearest).min(*near);
             }
         }
-        distances[here] = nearest;
+        let row = &mut distances[place(at)..][..columns];
+        let relax = |x: usize, row: &mut [u8]| {
+            let mut near =
+                nearest[x].min(nearest[x.saturating_sub(1)]).min(nearest[(x + 1).min(columns - 1)]);
+            let beside = if backward { row.get(x + 1) } else { x.checked_sub(1).map(|x| &row[x]) };
+            near = near.min(beside.copied().unwrap_or(FAR));
+            row[x] = row[x].min(near + 1);
+        };
+        if backward {
+            (0..columns).rev().for_each(|x| relax(x, row));
+        } else {
+            (0..columns).for_each(|x| relax(x, row));
+        }
     };
-    for z in 0..layers {
-        for y in 0..rows {
-            for x in 0..columns {
-                relax(x, y, z, false);
-            }
+    let beside = |at: Option<usize>, rows: usize| at.filter(|row| *row < rows);
+    for layer in 0..layers {
+        for row in 0..rows {
+            let above = layer.checked_sub(1);
+            let near = [row.checked_sub(1), Some(row), beside(Some(row + 1), rows)];
+            let [a, b, c] = near.map(|row| row.zip(above).map(<[usize; 2]>::from));
+            sweep([row, layer], &[a, b, c, near[0].map(|row| [row, layer])], false, distances);
         }
     }
-    for z in (0..layers).rev() {
-        for y in (0..rows).rev() {
-            for x in (0..columns).rev() {
-                relax(x, y, z, true);
-            }
+    for layer in (0..layers).rev() {
+        for row in (0..rows).rev() {
+            let below = beside(Some(layer + 1), layers);
+            let near = [row.checked_sub(1), Some(row), beside(Some(row + 1), rows)];
+            let [a, b, c] = near.map(|row| row.zip(below).map(<[usize; 2]>::from));
+            sweep([row, layer], &[a, b, c, near[2].map(|row| [row, layer])], true, distances);
         }
     }
 }

@@ -24,7 +24,7 @@ mod transfer;
 mod view;
 
 use std::ops::{ControlFlow, RangeInclusive};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub(crate) use blending::over_255;
 pub use blending::{Flat, GreyTable, LAYERS_MAX, Layer, Palette, blend};
@@ -72,12 +72,11 @@ pub struct Scene {
     volume: Arc<Volume>,
     labels: Option<Labels>,
     cells: Macrocells,
-    /// What may be leapt over, for the transfer function it was last worked out for; `None` for projections.
-    distances: Mutex<Option<Distances>>,
+    /// Made by the twin's first picture.
+    bricks: OnceLock<cpu::bricks::Bricks>,
+    /// What may be leapt over, and the style it was last worked out for.
+    distances: Mutex<Option<(Style, Arc<[u8]>)>>,
 }
-
-/// Distances and the transfer function they belong to.
-type Distances = (Option<TransferFunction>, Arc<[u8]>);
 
 impl Scene {
     pub fn new(volume: Arc<Volume>, labels: Option<Labels>) -> Result<Self, RenderError> {
@@ -86,7 +85,7 @@ impl Scene {
         }
         let cells = Macrocells::new(&volume, labels.as_ref());
         let identity = Identity::fresh();
-        Ok(Self { identity, volume, labels, cells, distances: Mutex::default() })
+        Ok(Self { identity, volume, labels, cells, bricks: OnceLock::new(), distances: Mutex::default() })
     }
 
     pub fn volume(&self) -> &Arc<Volume> {
@@ -97,25 +96,36 @@ impl Scene {
         self.labels.as_ref()
     }
 
+    /// The volume as the twin reads it.
+    pub(crate) fn bricks(&self) -> &cpu::bricks::Bricks {
+        self.bricks.get_or_init(|| cpu::bricks::Bricks::new(&self.volume))
+    }
+
     pub(crate) fn cells(&self) -> &Macrocells {
         &self.cells
     }
 
     /// How far away, in cells, the nearest cell is that must not be leapt over.
     fn distances(&self, style: &Style, table: &Table) -> Arc<[u8]> {
-        let transfer = match style {
-            Style::Volume { transfer, .. } => Some(transfer),
-            Style::Projection { .. } => None,
-        };
         let mut last = self.distances.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, distances)) = &*last
-            && known.as_ref() == transfer
+            && known.leaps_alike(style)
         {
             return distances.clone();
         }
-        let fresh = if transfer.is_some() { self.cells.distances(table) } else { self.cells.unlabelled() };
-        let fresh: Arc<[u8]> = fresh.into();
-        *last = Some((transfer.cloned(), fresh.clone()));
+        let fresh: Arc<[u8]> = match style {
+            Style::Volume { .. } => self.cells.distances(table),
+            Style::Projection { projection, window } => {
+                let (dark, bright) = (window.center - window.width / 2.0, window.center + window.width / 2.0);
+                self.cells.distances_of_projection(|[least, largest]| match projection {
+                    Projection::Maximum => f64::from(largest) > dark,
+                    Projection::Minimum => f64::from(least) < bright,
+                    Projection::Average => true,
+                })
+            }
+        }
+        .into();
+        *last = Some((style.clone(), fresh.clone()));
         fresh
     }
 

@@ -32,6 +32,16 @@ pub enum Style {
     Projection { projection: Projection, window: Window },
 }
 
+impl Style {
+    /// Whether both show something in the same places: light makes no difference.
+    pub(crate) fn leaps_alike(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Volume { transfer, .. }, Self::Volume { transfer: other, .. }) => transfer == other,
+            _ => self == other,
+        }
+    }
+}
+
 /// Keeps what is on the positive side of a plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plane {

@@ -46,9 +46,9 @@ fn starts_of(bits: u32) -> u32 {
     return bits & ~(bits << 1u);
 }
 
-// The piece that begins at the lowest set bit.
-fn lowest_piece(bits: u32) -> u32 {
-    return bits & ~(bits + (bits & (~bits + 1u)));
+// The piece that begins at a bit, which begins one: the carry of adding it clears the piece and nothing behind.
+fn piece_from(bits: u32, bit: u32) -> u32 {
+    return bits & ~(bits + (1u << bit)) & (0xffffffffu << bit);
 }
 
 // How many pieces of the word begin before the one that holds `bit`.

@@ -9,7 +9,8 @@ use crate::imaging::{Meaning, Stack, StackError, volume};
 use crate::uid::SeriesUid;
 use crate::viewer::error::ApiError;
 
-/// Bytes of voxels kept: two volumes of 512 x 512 x 1024. A larger one is not drawn.
+/// Bytes of voxels kept: two volumes of 512 x 512 x 1024. A larger one is not drawn. Without a GPU the twin keeps its own
+/// copy of each volume it has drawn, a third larger, which goes with its scene.
 const BYTES_MAX: u64 = 1 << 30;
 
 /// A scene and how it is shown where nobody says otherwise.
