@@ -16,7 +16,6 @@ use tokio::task::JoinSet;
 use crate::analysis::{self, Analysis};
 use crate::audit::{Event, Kind, Outcome, Who};
 use crate::clock::{Clock, Timestamp};
-use crate::compute;
 use crate::disk::Room;
 use crate::inference::Machines;
 use crate::pulse::Pulse;
@@ -24,7 +23,7 @@ use crate::run::Ended;
 use crate::stop::Stop;
 use crate::store::{OpenReport, Store, StoreError};
 use crate::supervise::keep_running;
-use crate::{inference, intake, results, service, viewer};
+use crate::{compute, inference, intake, results, service, viewer};
 
 /// The line a script waits for.
 #[derive(Debug, Serialize)]

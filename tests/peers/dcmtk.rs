@@ -49,6 +49,13 @@ pub fn dcmdump(file: &Path) -> Result<Run, StartError> {
     run(command, PACKAGE)
 }
 
+/// What a structured report says, as text; fails where its content items do not belong together as its class wants.
+pub fn dsrdump(file: &Path) -> Result<Run, StartError> {
+    let mut command = Command::new("dsrdump");
+    command.arg(file);
+    run(command, PACKAGE)
+}
+
 fn send(tool: &str, port: u16, files: &[PathBuf], options: &[&str]) -> Result<Run, StartError> {
     let mut command = Command::new(tool);
     // Seconds for connecting, for association messages, for responses: a hanging box fails, it does not hang us.

@@ -71,8 +71,13 @@ TRACKING = Code("112039", "DCM", "Tracking Identifier")
 
 def report(path):
     """What a structured report says."""
-    document = hd.sr.srread(path)
-    said = calcium_report(document) if named(document, CALCIUM, CONTAINER) else measurement_report(document)
+    if pydicom.dcmread(path, specific_tags=["SOPClassUID"]).SOPClassUID == pydicom.uid.MammographyCADSRStorage:
+        # highdicom reads no CAD documents.
+        document = pydicom.dcmread(path)
+        said = cad_report(document)
+    else:
+        document = hd.sr.srread(path)
+        said = calcium_report(document) if named(document, CALCIUM, CONTAINER) else measurement_report(document)
     observers = document.get("VerifyingObserverSequence", [])
     predecessors = document.get("PredecessorDocumentsSequence", [])
     return said | {
@@ -104,6 +109,69 @@ def measurement_report(document):
         "measured": measured,
         "templates": [template(document)],
         "comments": [item.TextValue for item in named(document, COMMENT, TEXT)],
+    }
+
+
+def concept(item):
+    """Code of an item's name; references and images of a library have none."""
+    names = item.get("ConceptNameCodeSequence", [])
+    return names[0].CodeValue if names else None
+
+
+def coded(item):
+    return item.ConceptCodeSequence[0].CodeValue
+
+
+def below(item, code=None):
+    """Items right below, of one concept."""
+    return [child for child in item.get("ContentSequence", []) if code is None or concept(child) == code]
+
+
+def everything(item):
+    for child in item.get("ContentSequence", []):
+        yield child
+        yield from everything(child)
+
+
+def pointed_at(document, reference):
+    """The item at a place: positions from the root down, each from 1."""
+    assert reference.ReferencedContentItemIdentifier[0] == 1
+    item = document
+    for position in reference.ReferencedContentItemIdentifier[1:]:
+        item = item.ContentSequence[position - 1]
+    return item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID
+
+
+def cad_report(document):
+    """TID 4000: marks with their images, by way of the report's library; which detections ran on which images."""
+    marks = []
+    for item in everything(document):
+        if concept(item) == "111059":
+            (center,), (certainty,) = below(item, "111010"), below(item, "111012")
+            (image,) = center.ContentSequence
+            marks.append({
+                "finding": coded(item),
+                "at": [float(number) for number in center.GraphicData],
+                "image": pointed_at(document, image),
+                "certainty": value(certainty),
+            })
+    detections = {}
+    for item in below(document, "111064"):
+        for group in below(item):
+            images = {pointed_at(document, one) for performed in below(group) for one in below(performed) if "ReferencedContentItemIdentifier" in one}
+            detections[concept(group)] = sorted(images)
+    (library,) = below(document, "111028")
+    return {
+        "marks": marks,
+        "detections": detections,
+        "library": {
+            image.ReferencedSOPSequence[0].ReferencedSOPInstanceUID: {concept(one): coded(one) for one in below(image) if one.ValueType == "CODE"}
+            for image in below(library)
+        },
+        "summary": [coded(item) for item in below(document, "111017")],
+        "concepts": sorted({concept(item) for item in everything(document) if concept(item)}),
+        "templates": [template(document)],
+        "comments": [item.TextValue for item in everything(document) if concept(item) == "121106"],
     }
 
 

@@ -16,6 +16,7 @@ use sidelight_models::{Manifest, Model, Plane, SegmentError, Segmenter};
 
 use super::applicability::Applicability;
 use super::draft::{does_not_apply, fail};
+use super::marks::used;
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{PhasedStack, Stack, phases};
@@ -181,13 +182,7 @@ fn segment(
         slices: slices
             .map(|(slice, labels)| found(stack.sop_instance_uid(slice, phase), labels, image, classes))
             .collect(),
-        model: ModelUsed {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            sha256: manifest.network.sha256.clone(),
-            provider: model.provider().name().to_owned(),
-            statement: manifest.statement.clone(),
-        },
+        model: used(model),
         warning: model.warning().map(str::to_owned),
     })
 }

@@ -1,8 +1,9 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
-use super::{Analysis, AnalysisError, blocking, calcium, cardiac, perfusion};
+use super::{Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Warning};
+use crate::store::marks;
 use crate::store::records::{Asked, Question};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -45,6 +46,7 @@ impl Analysis {
             revision: 0,
             perfusion: None,
             cardiac: None,
+            marks: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -119,6 +121,15 @@ fn words(kind: FindingKind) -> Words {
         },
         FindingKind::Cardiac => {
             Words { job: "cardiac", title: cardiac::TITLE, label: cardiac::LABEL, rule: cardiac::RULE }
+        }
+        FindingKind::Mammography => Words {
+            job: "mammography",
+            title: mammography::TITLE,
+            label: marks::CANDIDATE,
+            rule: mammography::RULE,
+        },
+        FindingKind::Nodules => {
+            Words { job: "nodules", title: nodules::TITLE, label: marks::CANDIDATE, rule: nodules::RULE }
         }
     }
 }

@@ -167,12 +167,15 @@ impl Analysis {
         finding.state = if complete { FindingState::Preliminary } else { FindingState::Provisional };
         finding.ready_because = because;
         match (kind, &look.images) {
+            // Views differ in size: they are no stack, and need none.
+            (FindingKind::Mammography, _) => self.mammography(&mut finding).await?,
             (_, Err(reason)) => does_not_apply(&mut finding, reason),
             (FindingKind::Perfusion, Ok(images)) => {
                 self.perfusion(&mut finding, images, PerfusionChoice::default()).await?;
             }
             (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
             (FindingKind::Cardiac, Ok(images)) => self.cardiac(&mut finding, images).await?,
+            (FindingKind::Nodules, Ok(images)) => self.nodules(&mut finding, images).await?,
         }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);

@@ -71,6 +71,12 @@ impl FrameReader {
         };
         Ok(apply(&stored(&self.source.decode(frame)?)?, rescale))
     }
+
+    /// Stored values of one frame, however wide they are.
+    pub fn stored(&self, frame: u32) -> Result<Vec<i64>, PixelError> {
+        self.source.check(frame)?;
+        stored(&self.source.decode(frame)?)
+    }
 }
 
 /// Everything an object says before its pixels.

@@ -96,6 +96,7 @@ mod tests {
             revision: 0,
             perfusion: None,
             cardiac: None,
+            marks: None,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

@@ -39,6 +39,7 @@ pub(in crate::store) fn scored() -> Finding {
         lesions_truncated: false,
         perfusion: None,
         cardiac: None,
+        marks: None,
         calcium: Some(Calcium {
             scoring: Scoring {
                 kvp: Some(120.0),

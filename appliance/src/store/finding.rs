@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use super::calcium::{Calcium, Vessel};
 use super::cardiac::{CardiacPart, ModelUsed};
+use super::marks::MarksPart;
 use super::perfusion::{PerfusionChoice, PerfusionPart};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -16,11 +17,14 @@ pub enum FindingKind {
     Perfusion,
     Calcium,
     Cardiac,
+    Mammography,
+    Nodules,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 3] = [Self::Perfusion, Self::Calcium, Self::Cardiac];
+    pub const ALL: [Self; 5] =
+        [Self::Perfusion, Self::Calcium, Self::Cardiac, Self::Mammography, Self::Nodules];
 }
 
 /// How far a finding may be trusted.
@@ -209,6 +213,9 @@ pub struct Finding {
     /// The left ventricle over a cycle.
     #[serde(default)]
     pub cardiac: Option<CardiacPart>,
+    /// What a detection network marked.
+    #[serde(default)]
+    pub marks: Option<MarksPart>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -235,12 +242,19 @@ impl Finding {
                 None => "Perfusion maps, volumes withheld".into(),
             }),
             FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
+            FindingKind::Mammography => {
+                self.marks.as_ref().map(|part| format!("Mammogram: {}", part.in_short()))
+            }
+            FindingKind::Nodules => {
+                self.marks.as_ref().map(|part| format!("Lung nodules: {}", part.in_short()))
+            }
         }
     }
 
     /// The network that the numbers rest on, where there is one.
     pub fn model(&self) -> Option<&ModelUsed> {
-        self.cardiac.as_ref()?.model.as_ref()
+        let cardiac = self.cardiac.as_ref().and_then(|part| part.model.as_ref());
+        cardiac.or(self.marks.as_ref().map(|part| &part.model))
     }
 
     /// The value of a measurement by its name.

@@ -15,6 +15,7 @@ use super::contours::Replaced;
 use super::durable;
 use super::error::StoreError;
 use super::identity::IdentityDecision;
+use super::levels::Levelled;
 use super::object::ObjectName;
 use super::records::{Promise, Question};
 use super::retention::LegalHold;
@@ -41,6 +42,7 @@ pub(super) enum Entry {
     Asked(Question),
     Assigned(Assigned),
     Replaced(Replaced),
+    Levelled(Levelled),
     IdentityDecided(IdentityDecision),
     LegalHold {
         study: StudyUid,

@@ -226,6 +226,7 @@ impl Store {
                 }
                 Entry::Assigned(assigned) => self.replay_assignment(&assigned)?,
                 Entry::Replaced(replaced) => self.replay_replacement(&replaced)?,
+                Entry::Levelled(levelled) => self.replay_levels(&levelled)?,
                 Entry::IdentityDecided(decision) => self.index_decision(&decision)?,
                 Entry::LegalHold { study, hold } => self.index_legal_hold(&study, hold.as_ref())?,
                 Entry::Deleting { objects } => {

@@ -74,6 +74,9 @@ impl Store {
         if let Some(part) = &finding.cardiac {
             finding.label = part.reviewed_label(verdict, finding.is_edited());
         }
+        if let Some(part) = &finding.marks {
+            finding.label = part.reviewed_label(verdict);
+        }
         self.record_finding(&finding)?;
         Ok(finding)
     }

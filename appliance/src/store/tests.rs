@@ -82,6 +82,7 @@ pub(super) fn finding(id: &str, state: FindingState, instances: u64) -> Finding 
         lesions: Vec::new(),
         lesions_truncated: false,
         cardiac: None,
+        marks: None,
         calcium: None,
         revision: 0,
         perfusion: None,

@@ -18,6 +18,7 @@ mod identity;
 mod keeping;
 mod ledger;
 mod lesions;
+mod levels;
 mod models;
 mod perfusion;
 mod pictures;
@@ -155,6 +156,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         contours::edit,
         contours::reset,
         lesions::rescored,
+        levels::say,
         identity::conflicts,
         identity::identity,
         identity::decide,
@@ -198,6 +200,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/review", post(reviews::review))
         .route("/api/studies/{study}/findings/{finding}/report.pdf", get(reviews::report))
         .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
+        .route("/api/studies/{study}/findings/{finding}/levels", post(levels::say))
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
         .route("/api/studies/{study}/findings/{finding}/contours", post(contours::edit))
         .route("/api/studies/{study}/findings/{finding}/contours/reset", post(contours::reset))

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::store::assignments::Assignment;
 use crate::store::contours::ContourEdit;
 use crate::store::finding::{Finding, FindingState, Shape};
+use crate::store::levels::LevelSaid;
 use crate::store::reviews::Verdict;
 
 /// Enhancement of a voxel or a disc over time.
@@ -279,6 +280,13 @@ pub struct RegionRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct ReviewRequest {
     pub verdict: Verdict,
+    /// Who says so.
+    pub reader: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct LevelsRequest {
+    pub levels: Vec<LevelSaid>,
     /// Who says so.
     pub reader: String,
 }

@@ -101,6 +101,8 @@ fn headline(cards: &[FindingCard]) -> Option<Headline> {
         FindingKind::Perfusion => "perfusion",
         FindingKind::Calcium => "calcium",
         FindingKind::Cardiac => "left ventricle",
+        FindingKind::Mammography => "mammogram",
+        FindingKind::Nodules => "lung nodules",
     };
     let place = if card.drawn && card.kind == FindingKind::Calcium { " in a drawn region" } else { "" };
     let text = match (&card.in_short, card.state) {

@@ -172,19 +172,24 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::cast_precision_loss, reason = "a small image")]
     fn a_grain_stands_out_where_it_is_and_nowhere_else() {
         let side = 560;
         let mut image = vec![100.0_f32; side * side];
         for (at, value) in image.iter_mut().enumerate() {
-            *value += if at % side < 60 { -100.0 } else { f32::from(u8::try_from(at % 7).unwrap()) };
+            // Air, and a body that grows denser to the right.
+            *value += if at % side < 60 { -100.0 } else { (at % side) as f32 * 0.12 };
         }
         for row in 200..204 {
-            image[row * side + 300..row * side + 304].fill(150.0);
+            for column in 300..304 {
+                image[row * side + column] += 50.0;
+            }
         }
         let out = reduce(&image, [side, side], [0.07; 2], &REDUCTION);
-        let brightest =
-            (0..out.detail.len()).max_by(|a, b| out.detail[*a].total_cmp(&out.detail[*b])).unwrap();
-        // Row 202 of 0.07 mm lies in block 35 of 0.4 mm, column 302 in block 52.
-        assert_eq!((brightest / out.columns, brightest % out.columns), (35, 52));
+        let beyond_the_rim = (0..out.detail.len()).filter(|at| at % out.columns > 14);
+        let bright: Vec<usize> = beyond_the_rim.filter(|at| out.detail[*at] > 0.5).collect();
+        // Row 202 of 0.07 mm lies in block 35 of 0.4 mm, column 302 in block 52 and partly in 53.
+        let first = 35 * out.columns + 52;
+        assert!(bright == [first, first + 1] || bright == [first], "{bright:?}");
     }
 }

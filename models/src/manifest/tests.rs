@@ -39,7 +39,8 @@ fn what_cannot_be_right_is_refused_with_its_key() {
         ("snomed = \"87878005\"", "snomed = \"LV\"", "labels"),
         ("licence = \"CC0-1.0\"", "licence = \" \"", "licence"),
         ("version = \"0.1.0\"", "version = \"../0\"", "version"),
-        ("task = \"segmentation\"", "task = \"detection\"", "task"),
+        ("task = \"segmentation\"", "task = \"painting\"", "task"),
+        ("task = \"segmentation\"", "task = \"detection\"", "detection"),
     ] {
         let text = example().replace(from, to);
         assert_ne!(text, example(), "our manifest has no {from}");

@@ -6,7 +6,7 @@ use sidelight_models::{Bundle, DetectError, Detector, Found, Model};
 
 use crate::bundles::write;
 use crate::graph::THRESHOLD;
-use crate::runtime;
+use crate::{root, runtime};
 
 /// The first score of the threshold network is 1 - x.
 fn model() -> Model {
@@ -92,4 +92,28 @@ fn nothing_hot_is_no_mark_and_what_cannot_be_a_volume_is_refused() {
         ControlFlow::Break(())
     });
     assert!(matches!(stopped, Err(DetectError::Stopped)) && heard == 1, "{heard}");
+}
+
+#[test]
+fn our_mammography_network_judges_a_whole_detector() {
+    let bundle = root().join("models/bundles/mammography_cad");
+    let mut model = Bundle::open(&bundle).unwrap().verify(&runtime()).unwrap();
+    let size = [4096, 3328];
+    #[expect(clippy::cast_precision_loss, reason = "a picture")]
+    let value = |at: usize| {
+        let (row, column) = ((at / size[1]) as f32 - 2048.0, (at % size[1]) as f32);
+        (1500.0 - row.hypot(column)).max(0.0)
+    };
+    let image: Vec<f32> = (0..size[0] * size[1]).map(value).collect();
+    #[expect(clippy::disallowed_methods, reason = "a figure for people; nothing is asserted of it")]
+    let begun = std::time::Instant::now();
+    let found = Detector::new(&mut model).unwrap().plane(&image, size, [0.07; 2]).unwrap();
+    let mut stderr = std::io::stderr();
+    let _lost = std::io::Write::write_fmt(
+        &mut stderr,
+        format_args!("4096 x 3328: {:.2} s on {:?}\n", begun.elapsed().as_secs_f64(), model.provider()),
+    );
+    // 0.4 mm a pixel, four of them a cell.
+    assert_eq!(found.heat.size, [583_usize.div_ceil(4), 717_usize.div_ceil(4), 1]);
+    assert!(found.highest < 1.0);
 }

@@ -135,7 +135,7 @@ pub(super) fn check(known: &Known, set: &DataSet) -> Result<(), Unfit> {
     let object = set.object();
     let class = set.text_of(tags::SOP_CLASS_UID);
     let required = match class.as_str() {
-        uids::COMPREHENSIVE_SR_STORAGE => SR,
+        uids::COMPREHENSIVE_SR_STORAGE | uids::MAMMOGRAPHY_CADSR_STORAGE => SR,
         uids::SEGMENTATION_STORAGE => SEGMENTATION,
         uids::PARAMETRIC_MAP_STORAGE => PARAMETRIC_MAP,
         uids::SECONDARY_CAPTURE_IMAGE_STORAGE => CAPTURE,

@@ -23,6 +23,7 @@ mod page;
 mod parametric_map;
 mod pdf;
 mod pdf_cardiac;
+mod pdf_marks;
 mod pdf_perfusion;
 mod picture;
 mod secondary_capture;
@@ -32,6 +33,8 @@ mod sr;
 mod sr_calcium;
 mod sr_cardiac;
 mod sr_items;
+mod sr_mammography;
+mod sr_nodules;
 mod sr_perfusion;
 mod subject;
 mod ventricle;
@@ -47,7 +50,8 @@ use crate::clock::Timestamp;
 use crate::imaging::StackError;
 use crate::part10::InstanceFacts;
 use crate::store::cardiac::CardiacPart;
-use crate::store::finding::{Finding, FindingState};
+use crate::store::finding::{Finding, FindingKind, FindingState};
+use crate::store::marks::MarksPart;
 use crate::store::own_objects::ResultKind;
 use crate::store::records::FindingCard;
 use crate::store::{Store, StoreError};
@@ -162,6 +166,9 @@ impl Bench<'_> {
         if let Some(part) = &finding.cardiac {
             return self.ventricle(part);
         }
+        if let Some(part) = &finding.marks {
+            return self.marks(part);
+        }
         match Voxels::read(self.store, &self.subject)? {
             Some(voxels) => self.perfusion(&voxels),
             None => {
@@ -200,6 +207,15 @@ impl Bench<'_> {
                 let set = ventricle::secondary_capture(&self.subject, part, moment, number)?;
                 self.file(&set)?;
             }
+        }
+        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+        self.file(&pdf::encapsulated(&self.subject, number, None)?)
+    }
+
+    /// A mammogram's marks are in the report; a chest's are balls of the network's estimate as well.
+    fn marks(&mut self, part: &MarksPart) -> Result<(), ObjectError> {
+        if self.subject.finding.kind == FindingKind::Nodules {
+            self.segments("NODULES", &segments::of_marks(&self.subject, part))?;
         }
         let number = self.next_number(ResultKind::EncapsulatedPdf)?;
         self.file(&pdf::encapsulated(&self.subject, number, None)?)

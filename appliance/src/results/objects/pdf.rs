@@ -13,7 +13,7 @@ use super::picture::slice as picture;
 use super::secondary_capture::telling_slice;
 use super::subject::{Subject, cut, program_sha256};
 use super::voxels::Voxels;
-use super::{pdf_cardiac, pdf_perfusion};
+use super::{pdf_cardiac, pdf_marks, pdf_perfusion};
 use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel, is_assigned};
 use crate::store::finding::{Finding, FindingKind, FindingState, Lesion, Scope};
 use crate::store::own_objects::{ResultKind, stating};
@@ -42,7 +42,9 @@ pub(super) fn encapsulated(
         FindingKind::Calcium | FindingKind::Cardiac => {
             Code("122600", "DCM", "Cardiovascular Analysis Report")
         }
-        FindingKind::Perfusion => Code("126000", "DCM", "Imaging Measurement Report"),
+        FindingKind::Perfusion | FindingKind::Mammography | FindingKind::Nodules => {
+            Code("126000", "DCM", "Imaging Measurement Report")
+        }
     };
     set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, name);
     let verified = finding.state == FindingState::Confirmed;
@@ -64,7 +66,10 @@ fn document(subject: &Subject<'_>, voxels: Option<&Voxels<'_>>) -> Result<Vec<u8
     match (voxels, &subject.finding.cardiac) {
         (Some(voxels), _) => pdf_perfusion::body(&mut page, subject, voxels)?,
         (None, Some(part)) => pdf_cardiac::body(&mut page, subject, part)?,
-        (None, None) => calcium(&mut page, subject)?,
+        (None, None) => match &subject.finding.marks {
+            Some(part) => pdf_marks::body(&mut page, subject, part),
+            None => calcium(&mut page, subject)?,
+        },
     }
     footer(&mut page, subject);
     Ok(page.finish(title(subject.finding.kind)))
@@ -75,6 +80,8 @@ fn title(kind: FindingKind) -> &'static str {
         FindingKind::Calcium => "Coronary calcium",
         FindingKind::Perfusion => "CT perfusion",
         FindingKind::Cardiac => "Left ventricle",
+        FindingKind::Mammography => "Mammogram, marks of a network",
+        FindingKind::Nodules => "Lung nodules, marks of a network",
     }
 }
 

@@ -8,7 +8,7 @@ use super::dataset::{Code, DataSet};
 use super::sr_calcium::calcium;
 use super::sr_items::{Node, Relation, code, container, text, uid};
 use super::subject::{MANUFACTURER, MODEL, Subject, cut, date_time};
-use super::{sr_cardiac, sr_perfusion};
+use super::{sr_cardiac, sr_mammography, sr_nodules, sr_perfusion};
 use crate::store::finding::{Finding, FindingKind, FindingState, Scope};
 use crate::store::own_objects::{ResultKind, stating};
 
@@ -29,7 +29,7 @@ pub(super) fn report(subject: &Subject<'_>, basis: &Basis) -> DataSet {
     let finding = subject.finding;
     let part = stating(finding.state, finding.revision);
     let kind = ResultKind::StructuredReport;
-    let mut set = subject.begin(uids::COMPREHENSIVE_SR_STORAGE, kind, &part, basis.number);
+    let mut set = subject.begin(class(finding.kind), kind, &part, basis.number);
     set.empty(tags::REFERENCED_PERFORMED_PROCEDURE_STEP_SEQUENCE);
     set.empty(tags::PERFORMED_PROCEDURE_CODE_SEQUENCE);
     if finding.lesions_truncated {
@@ -46,8 +46,7 @@ pub(super) fn report(subject: &Subject<'_>, basis: &Basis) -> DataSet {
         item.set(tags::REFERENCED_SOP_INSTANCE_UID, uid.as_str());
         item
     });
-    let sources = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
-    let mut series = vec![series_item(finding.series_uid.as_str(), sources.collect())];
+    let mut series = sources(subject);
     let own: Vec<DataSet> = items.collect();
     if !own.is_empty() {
         series.push(series_item(ResultKind::Segmentation.series(&finding.id).as_str(), own));
@@ -55,7 +54,7 @@ pub(super) fn report(subject: &Subject<'_>, basis: &Basis) -> DataSet {
     set.sequence(tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, vec![study_item(finding, series)]);
     if let Some(predecessor) = &basis.predecessor {
         let mut item = DataSet::new();
-        item.set(tags::REFERENCED_SOP_CLASS_UID, uids::COMPREHENSIVE_SR_STORAGE);
+        item.set(tags::REFERENCED_SOP_CLASS_UID, class(finding.kind));
         item.set(tags::REFERENCED_SOP_INSTANCE_UID, predecessor.as_str());
         let series = series_item(ResultKind::StructuredReport.series(&finding.id).as_str(), vec![item]);
         set.sequence(tags::PREDECESSOR_DOCUMENTS_SEQUENCE, vec![study_item(finding, vec![series])]);
@@ -81,6 +80,36 @@ fn verification(set: &mut DataSet, subject: &Subject<'_>) {
     observer.set(tags::VERIFYING_ORGANIZATION, cut(&subject.maker.site, 64));
     observer.set(tags::VERIFICATION_DATE_TIME, format!("{date}{time}+0000"));
     set.sequence(tags::VERIFYING_OBSERVER_SEQUENCE, vec![observer]);
+}
+
+fn class(kind: FindingKind) -> &'static str {
+    match kind {
+        FindingKind::Mammography => uids::MAMMOGRAPHY_CADSR_STORAGE,
+        _ => uids::COMPREHENSIVE_SR_STORAGE,
+    }
+}
+
+/// The images a report rests on, series by series. Views of an examination may lie in several, of two classes.
+fn sources(subject: &Subject<'_>) -> Vec<DataSet> {
+    let finding = subject.finding;
+    let views = match (finding.kind, &finding.marks) {
+        (FindingKind::Mammography, Some(part)) => &part.views,
+        _ => {
+            let items = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
+            return vec![series_item(finding.series_uid.as_str(), items.collect())];
+        }
+    };
+    let mut series: Vec<(&str, Vec<DataSet>)> = Vec::new();
+    for view in views {
+        let mut item = DataSet::new();
+        item.set(tags::REFERENCED_SOP_CLASS_UID, view.sop_class_uid.as_str());
+        item.set(tags::REFERENCED_SOP_INSTANCE_UID, view.sop_instance_uid.as_str());
+        match series.iter_mut().find(|(uid, _)| *uid == view.series_uid) {
+            Some((_, items)) => items.push(item),
+            None => series.push((&view.series_uid, vec![item])),
+        }
+    }
+    series.into_iter().map(|(uid, items)| series_item(uid, items)).collect()
 }
 
 fn study_item(finding: &Finding, series: Vec<DataSet>) -> DataSet {
@@ -112,6 +141,8 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
     match subject.finding.kind {
         FindingKind::Perfusion => sr_perfusion::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Cardiac => sr_cardiac::root(subject, basis, nodes).by_template("1500"),
+        FindingKind::Mammography => sr_mammography::root(subject, nodes),
+        FindingKind::Nodules => sr_nodules::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Calcium => {
             nodes.push(calcium(subject, basis));
             container(Relation::Contains, REPORT, nodes).by_template("3900")

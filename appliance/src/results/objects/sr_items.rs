@@ -1,4 +1,5 @@
-//! Content items of a structured report (PS3.3 C.17.3): a tree of typed nodes, by value only.
+//! Content items of a structured report (PS3.3 C.17.3): a tree of typed nodes, by value; only an image of the
+//! report's own library is named by its place in the tree.
 
 use dicom_dictionary_std::{tags, uids};
 
@@ -10,6 +11,10 @@ pub(super) enum Relation {
     Contains,
     Concept,
     Context,
+    Acquisition,
+    Properties,
+    Inferred,
+    Selected,
 }
 
 impl Relation {
@@ -18,6 +23,10 @@ impl Relation {
             Self::Contains => "CONTAINS",
             Self::Concept => "HAS CONCEPT MOD",
             Self::Context => "HAS OBS CONTEXT",
+            Self::Acquisition => "HAS ACQ CONTEXT",
+            Self::Properties => "HAS PROPERTIES",
+            Self::Inferred => "INFERRED FROM",
+            Self::Selected => "SELECTED FROM",
         }
     }
 }
@@ -35,6 +44,20 @@ impl Node {
         let mut claim = DataSet::new();
         claim.set(tags::MAPPING_RESOURCE, "DCMR").set(tags::TEMPLATE_IDENTIFIER, template);
         self.item.sequence(tags::CONTENT_TEMPLATE_SEQUENCE, vec![claim]);
+        self
+    }
+
+    /// Belongs to the node above it in another way than its kind usually does.
+    pub(super) fn related(mut self, relation: Relation) -> Self {
+        self.relation = relation;
+        self
+    }
+
+    /// Gives a node that has none the nodes below it.
+    pub(super) fn with(mut self, nodes: Vec<Node>) -> Self {
+        if !nodes.is_empty() {
+            self.item.sequence(tags::CONTENT_SEQUENCE, nodes.into_iter().map(Node::into_item).collect());
+        }
         self
     }
 
@@ -103,6 +126,40 @@ pub(super) fn image(relation: Relation, reference: DataSet) -> Node {
     let source = Code("121112", "DCM", "Source of Measurement");
     let mut node = node(relation, "IMAGE", Some(source), Vec::new());
     node.item.sequence(tags::REFERENCED_SOP_SEQUENCE, vec![reference]);
+    node
+}
+
+/// An image of a report's library: it needs no name.
+pub(super) fn image_of(reference: DataSet, nodes: Vec<Node>) -> Node {
+    let mut node = node(Relation::Contains, "IMAGE", None, nodes);
+    node.item.sequence(tags::REFERENCED_SOP_SEQUENCE, vec![reference]);
+    node
+}
+
+/// Another node of this report, by its place: positions from the root down, each from 1.
+pub(super) fn reference(relation: Relation, place: &[u32]) -> Node {
+    let mut item = DataSet::new();
+    item.ul(tags::REFERENCED_CONTENT_ITEM_IDENTIFIER, place);
+    Node { relation, item }
+}
+
+/// A point on an image of the library; column and row, whole numbers are centres.
+pub(super) fn point(name: Code, at: [f64; 2], image: &[u32]) -> Node {
+    graphic(name, "POINT", &[at], image)
+}
+
+/// A circle on an image of the library: its centre and a point of its rim.
+pub(super) fn circle(name: Code, center: [f64; 2], rim: [f64; 2], image: &[u32]) -> Node {
+    graphic(name, "CIRCLE", &[center, rim], image)
+}
+
+fn graphic(name: Code, kind: &str, points: &[[f64; 2]], image: &[u32]) -> Node {
+    let on = vec![reference(Relation::Selected, image)];
+    let mut node = node(Relation::Properties, "SCOORD", Some(name), on);
+    // The corner of the first pixel is the origin (PS3.3 C.18.6.1.2), so its centre lies half a pixel further.
+    #[expect(clippy::cast_possible_truncation, reason = "pixels of an image")]
+    let values = points.iter().flatten().map(|value| (value + 0.5) as f32).collect();
+    node.item.set(tags::GRAPHIC_TYPE, kind).floats(tags::GRAPHIC_DATA, values);
     node
 }
 

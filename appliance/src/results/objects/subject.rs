@@ -12,12 +12,14 @@ use sidelight_provisioning::Site;
 
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
-use crate::imaging::{FrameSource, NoTimePoints, Stack, phases, stack, time_points};
+use crate::imaging::{FrameSource, Meaning, NoTimePoints, Stack, Unusable, phases, stack, time_points};
 use crate::part10::InstanceFacts;
 use crate::store::cardiac::CardiacPart;
 use crate::store::finding::{Finding, FindingKind, FindingState};
+use crate::store::marks::MarksPart;
 use crate::store::own_objects::{ResultKind, derived_uid};
 use crate::store::{Store, hex};
+use crate::uid::SeriesUid;
 
 pub(super) const MANUFACTURER: &str = "Sidelight";
 pub(super) const MODEL: &str = "Sidelight box";
@@ -90,16 +92,19 @@ impl<'a> Subject<'a> {
         maker: &'a Maker,
         now: &str,
     ) -> Result<Self, ObjectError> {
-        let whole = stack(store, &finding.study_uid, &finding.series_uid)?;
+        let (whole, series) = match &finding.marks {
+            Some(part) if finding.kind == FindingKind::Mammography => first_view(store, finding, part)?,
+            _ => (stack(store, &finding.study_uid, &finding.series_uid)?, finding.series_uid.clone()),
+        };
         let sources = each_once(&whole);
         let (stack, systole) = match (finding.kind, &finding.cardiac) {
             (FindingKind::Perfusion, _) => {
                 (first_of_each(whole).map_err(|_| ObjectError::NoImages)?, Vec::new())
             }
             (FindingKind::Cardiac, Some(part)) => extremes(whole, part),
-            (FindingKind::Calcium | FindingKind::Cardiac, _) => (whole, Vec::new()),
+            _ => (whole, Vec::new()),
         };
-        let instances = store.instances(&finding.study_uid, &finding.series_uid)?;
+        let instances = store.instances(&finding.study_uid, &series)?;
         let source = stack.frames.first().ok_or(ObjectError::NoImages)?;
         let facts = instances.into_iter().map(|record| record.facts);
         let facts = facts
@@ -191,6 +196,8 @@ impl<'a> Subject<'a> {
             FindingKind::Calcium => ("calcium", 9000),
             FindingKind::Perfusion => ("CT perfusion", 9010),
             FindingKind::Cardiac => ("left ventricle", 9020),
+            FindingKind::Mammography => ("mammogram", 9030),
+            FindingKind::Nodules => ("lung nodules", 9040),
         };
         let (number, modality, what) = describe(kind);
         set.number(tags::SERIES_NUMBER, series + number).set(tags::MODALITY, modality);
@@ -256,6 +263,37 @@ impl<'a> Subject<'a> {
     pub(super) fn device_uid(&self) -> String {
         derived_uid(&["device", &self.maker.site, &self.maker.device])
     }
+}
+
+/// The first judged mammogram of an examination as a stack of one, and its series: views may differ in size.
+fn first_view(store: &Store, finding: &Finding, part: &MarksPart) -> Result<(Stack, SeriesUid), ObjectError> {
+    let view = part.views.iter().find(|view| view.not_judged.is_none()).ok_or(ObjectError::NoImages)?;
+    let series = SeriesUid::parse(&view.series_uid).map_err(|_| ObjectError::NoImages)?;
+    let mut records = store.instances(&finding.study_uid, &series)?.into_iter();
+    let record = records.find(|record| record.facts.sop_instance.as_str() == view.sop_instance_uid);
+    let record = record.ok_or(ObjectError::NoImages)?;
+    let picture = record.facts.picture.clone().ok_or(ObjectError::NoImages)?;
+    let frame = FrameSource {
+        path: store.instance_path(&record),
+        frame: 0,
+        sop_instance_uid: view.sop_instance_uid.clone(),
+        tag: String::new(),
+        place: None,
+        timing: record.facts.timing,
+    };
+    let stack = Stack {
+        columns: picture.columns,
+        rows: picture.rows,
+        frames: vec![frame],
+        positions_mm: None,
+        orientation: None,
+        pixel_spacing_mm: picture.pixel_spacing_mm,
+        window: picture.window,
+        photometric: picture.photometric,
+        meaning: Meaning::Stored,
+        geometry: Err(Unusable::NoPlace),
+    };
+    Ok((stack, series))
 }
 
 /// Every object of a stack once.

@@ -156,6 +156,10 @@ export async function resetContours(uid: string, id: string, reader: string): Pr
   return json<Finding>(`${findingPath(uid, id)}/contours/reset`, post({ reader }));
 }
 
+export async function postLevel(uid: string, id: string, mark: number, level: number | null, reader: string): Promise<Finding> {
+  return json<Finding>(`${findingPath(uid, id)}/levels`, post({ levels: [{ mark, level }], reader }));
+}
+
 /** The score at another threshold. Rejects with status 409 where a newer threshold was asked for meanwhile. */
 export async function fetchRescored(uid: string, id: string, thresholdHu: number): Promise<Rescored> {
   return json<Rescored>(`${findingPath(uid, id)}/rescored?threshold_hu=${thresholdHu}`);

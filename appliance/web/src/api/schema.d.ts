@@ -355,6 +355,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/findings/{finding}/levels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say which suspicion level marks have, all of the request or none of it. A confirmed finding becomes preliminary again. */
+        post: operations["say"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/findings/{finding}/maps/{map}/{slice}": {
         parameters: {
             query?: never;
@@ -975,6 +992,7 @@ export interface components {
             revision?: number;
             perfusion?: components["schemas"]["PerfusionPart"] | null;
             cardiac?: components["schemas"]["CardiacPart"] | null;
+            marks?: components["schemas"]["MarksPart"] | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -991,7 +1009,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "perfusion" | "calcium" | "cardiac";
+        FindingKind: "perfusion" | "calcium" | "cardiac" | "mammography" | "nodules";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -1019,6 +1037,36 @@ export interface components {
              */
             days_left?: number | null;
         };
+        FoundMark: {
+            /** Format: int32 */
+            number: number;
+            /** @description What it looks like, and its SNOMED CT code. */
+            what: string;
+            snomed: string;
+            /** @description The image it stands on; of a volume the nearest. */
+            sop_instance_uid: string;
+            /** @description Column, row, and of a volume the slice, on the image as it was sent. */
+            center_px: number[];
+            /** @description Columns and rows from its centre to its rim. */
+            radius_px: number[];
+            /** Format: double */
+            diameter_mm: number;
+            /** Format: double */
+            suspicion_percent: number;
+            /**
+             * Format: int32
+             * @description Suggested, 1 to 5; uncalibrated.
+             */
+            level: number;
+            /**
+             * Format: int32
+             * @description What a reader says instead, or to it.
+             */
+            reader_level?: number | null;
+            levelled_by?: string | null;
+            /** @description RFC 3339, UTC. */
+            levelled_at?: string | null;
+        };
         /** @description The grid of the maps: that of the images. */
         Grid: {
             /** Format: int32 */
@@ -1041,6 +1089,18 @@ export interface components {
         Health: {
             status: string;
             version: string;
+        };
+        /** @description Suspicion over an image, as far as it is worth showing. */
+        HeatGrid: {
+            /** @description Columns and rows of the image along a cell. */
+            cell_px: number[];
+            /**
+             * Format: int32
+             * @description Cells below this are not listed.
+             */
+            from_percent: number;
+            /** @description Column and row of the cell, suspicion in percent. */
+            cells: number[][];
         };
         HoldRequest: {
             held: boolean;
@@ -1233,11 +1293,62 @@ export interface components {
             /** @description Row, first column, length in pixels. */
             runs: number[][];
         };
+        /** @description The level of one mark by a reader; without one, what was said before is taken back. */
+        LevelSaid: {
+            /**
+             * Format: int32
+             * @description The mark's number.
+             */
+            mark: number;
+            /**
+             * Format: int32
+             * @description 1 to 5.
+             */
+            level?: number | null;
+        };
+        LevelsRequest: {
+            levels: components["schemas"]["LevelSaid"][];
+            /** @description Who says so. */
+            reader: string;
+        };
         /**
          * @description The five maps, in the order they are shown.
          * @enum {string}
          */
         MapKind: "cbf" | "cbv" | "mtt" | "ttp" | "tmax";
+        /** @description One mammogram. */
+        MarkedView: {
+            series_uid: string;
+            sop_class_uid: string;
+            sop_instance_uid: string;
+            /** @description `R CC`, `L MLO`; what the image says where it is none of these. */
+            view: string;
+            /** @description Patient Orientation of rows and columns; empty where the image is not judged or does not say. */
+            patient_orientation: string[];
+            /**
+             * Format: double
+             * @description Suspicion of its most suspicious place; absent where it was not judged.
+             */
+            score_percent?: number | null;
+            /** @description Why it was not judged. */
+            not_judged?: string | null;
+            heat?: components["schemas"]["HeatGrid"] | null;
+        };
+        /** @description What a network marked on the images of a finding. */
+        MarksPart: {
+            model: components["schemas"]["ModelUsed"];
+            /**
+             * Format: double
+             * @description Suspicion from which a place is a mark: the network's working point.
+             */
+            threshold_percent: number;
+            /** @description Suspicion at which levels 2 to 5 begin. */
+            levels_percent: number[];
+            /** @description Of mammograms: every image of the examination, judged or not. */
+            views: components["schemas"]["MarkedView"][];
+            /** @description The most suspicious first. */
+            marks: components["schemas"]["FoundMark"][];
+        };
         /** @description What mass stands on. */
         MassCalibration: {
             /**
@@ -2309,6 +2420,53 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AssignRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Finding"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    say: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LevelsRequest"];
             };
         };
         responses: {

@@ -52,11 +52,12 @@ export type PerfusionMethod = Schemas["PerfusionMethod"];
 export type FlowReference = Schemas["FlowReference"];
 export type Curve = Schemas["CurveAnswer"];
 
-export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium" | "cardiac"> & {
+export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium" | "cardiac" | "marks"> & {
   lesions: Lesion[];
   scope: Scope;
   calcium: Calcium | null;
   cardiac: Ventricle | null;
+  marks: MarksPart | null;
 };
 
 export type Rescored = Omit<Whole<Schemas["Rescored"]>, "lesions"> & { lesions: Lesion[] };
@@ -97,6 +98,23 @@ export type SliceBorders = Omit<Schemas["SliceBorders"], "endocardium" | "epicar
   epicardium: BorderPoints;
 };
 export type ContourRequest = Schemas["ContourRequest"];
+
+/** What a detection network marked. */
+export type MarksPart = Omit<Whole<Schemas["MarksPart"]>, "marks" | "views"> & { marks: FoundMark[]; views: MarkedView[] };
+
+/** `center_px` is column, row, slice; `radius_px` columns, rows. */
+export type FoundMark = Omit<Whole<Schemas["FoundMark"]>, "center_px" | "radius_px"> & {
+  center_px: [number, number, number];
+  radius_px: [number, number];
+};
+
+export type MarkedView = Omit<Whole<Schemas["MarkedView"]>, "heat"> & { heat: HeatGrid | null };
+
+/** Cells are column, row, percent. */
+export type HeatGrid = Omit<Whole<Schemas["HeatGrid"]>, "cell_px" | "cells"> & {
+  cell_px: [number, number];
+  cells: [number, number, number][];
+};
 
 /** Pixels of one image. */
 export interface Masks {

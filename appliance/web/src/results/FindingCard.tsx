@@ -4,6 +4,7 @@ import { Icon } from "../shell/Icon";
 import * as words from "../state/words";
 import { ContourEditor } from "./ContourEditor";
 import { LesionTable } from "./LesionTable";
+import { MarkList } from "./MarkList";
 import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
 import { Threshold } from "./Threshold";
@@ -35,8 +36,9 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
       <Review finding={finding} />
       {finding.calcium !== null && <VesselTable finding={finding} calcium={finding.calcium} />}
       <VentricleCurve finding={finding} />
+      <MarkList finding={finding} />
       <ContourEditor finding={finding} />
-      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null) && <button type="button" onClick={choose}>Show on the image</button>}
+      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null || finding.marks !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
       {finding.calcium !== null && chosen && <Threshold finding={finding} />}
       {finding.perfusion !== null && chosen && <PerfusionDetails part={finding.perfusion} />}

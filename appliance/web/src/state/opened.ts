@@ -34,7 +34,7 @@ function isAutomatic(finding: Finding): boolean {
 
 export const finding = computed<Finding | null>(() => {
   const chosen = findings.value.find((one) => one.id === chosenFindingId.value);
-  const telling = currentFindings.value.find((one) => one.lesions.length > 0 || one.perfusion !== null || (one.cardiac?.slices.length ?? 0) > 0);
+  const telling = currentFindings.value.find((one) => one.lesions.length > 0 || one.perfusion !== null || (one.cardiac?.slices.length ?? 0) > 0 || one.marks !== null);
   return chosen ?? telling ?? currentFindings.value[0] ?? null;
 });
 

@@ -38,6 +38,9 @@ const TOOL_AT_START: Tool = typeof matchMedia === "function" && matchMedia("(poi
 export const tool = signal<Tool>(TOOL_AT_START);
 export const lesionsVisible = signal(true);
 export const chosenLesion = signal<number | null>(null);
+/** Of the marks of a detection network. */
+export const chosenMark = signal<number | null>(null);
+export const heatVisible = signal(false);
 export const cinePlaying = signal(false);
 export const cineFramesPerSecond = signal(10);
 export const pointed = signal<Pointed | null>(null);
@@ -176,6 +179,7 @@ export function followOpenedSeries(): void {
   findingId.subscribe(() => {
     // Lesion 2 of one finding is not lesion 2 of the next.
     chosenLesion.value = null;
+    chosenMark.value = null;
   });
   effect(() => {
     const study = opened.study.value;

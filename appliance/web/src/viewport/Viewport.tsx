@@ -5,8 +5,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { Rescored } from "../api/types";
 import { SlicePainter, prepared } from "../image/painter";
+import type { Placement } from "../image/placement";
 import { markAt, marksOf, type Mark } from "../state/lesions";
 import { bordersAt, session } from "../state/contours";
+import { heatOn, marksOn } from "../state/marks";
 import { contoursOf, type Contours } from "../state/ventricle";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
@@ -20,6 +22,7 @@ import { placeOnShow } from "./contour-gestures";
 import { Corners } from "./Corners";
 import { attachGestures, currentPlacement } from "./gestures";
 import { drawContours, drawDraft, drawEditable, drawMarks, drawPreview, drawScope } from "./overlay";
+import { drawFoundMarks, drawHeat } from "./marks-overlay";
 import { SliceBar } from "./SliceBar";
 
 export function Viewport() {
@@ -86,6 +89,19 @@ function contoursOnShow(): Contours | null {
   return uid === undefined ? null : (contoursOf(finding.value).get(uid) ?? null);
 }
 
+/** Marks of a network and their heat on the image on show, in whichever series of the examination it is. */
+function drawNetworkMarks(context: CanvasRenderingContext2D, placement: Placement): void {
+  const { value: shown } = viewer.shown;
+  const uid = shown?.stack.sop_instance_uids[shown.slice];
+  const inVolume = finding.value?.kind === "nodules";
+  if (shown === null || uid === undefined || !viewer.isCurrent(shown)) return;
+  if (inVolume && finding.value?.series_uid !== series.value?.uid) return;
+  const heat = viewer.heatVisible.value ? heatOn(finding.value, uid) : null;
+  if (heat !== null) drawHeat(context, heat, placement);
+  if (!viewer.lesionsVisible.value) return;
+  drawFoundMarks(context, marksOn(finding.value, uid, shown.slice, shown.stack.slice_increment_mm), viewer.chosenMark.value, placement);
+}
+
 function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => void {
   const painter = new SlicePainter();
   let request = 0;
@@ -118,6 +134,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     const contours = contoursOnShow();
     if (editing !== null && place !== null) drawEditable(context, bordersAt(editing, place), placement);
     else if (viewer.lesionsVisible.peek() && contours !== null) drawContours(context, contours, placement);
+    drawNetworkMarks(context, placement);
     if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
     const drawing = draft.peek();
     if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);
@@ -130,7 +147,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, draft, session], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session], schedule);
   return () => {
     stopImage();
     stopOverlay();

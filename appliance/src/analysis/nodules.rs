@@ -1,0 +1,206 @@
+//! Lung nodules on non-contrast chest CT: marks of a network in the volume.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use sidelight_kernels::Volume;
+use sidelight_models::manifest::{Reads, Task};
+use sidelight_models::{DetectError, Detector, Manifest, Model};
+
+use super::applicability::Applicability;
+use super::draft::{does_not_apply, fail};
+use super::marks::{fill, found, part, percent, used};
+use super::study::Images;
+use super::{Analysis, AnalysisError, blocking, checkpoint};
+use crate::imaging::{Meaning, Stack, repeats, volume};
+use crate::part10::InstanceFacts;
+use crate::store::finding::Finding;
+use crate::store::marks::MarksPart;
+
+pub(super) const TITLE: &str = "Lung nodules, marks of a network";
+pub(super) const RULE: &str = "every slice of a non-contrast chest CT with its neighbours; marks are peaks of the network's \
+    heat; the size is the network's own estimate of a diameter";
+
+/// A nodule of 6 mm is hidden by slices farther apart than this.
+const INCREMENT_MM_MAX: f64 = 3.2;
+
+/// A network for this analysis, by what its manifest says.
+fn fits(manifest: &Manifest) -> bool {
+    let detection = manifest.detection.as_ref();
+    manifest.task == Task::Detection
+        && detection.is_some_and(|detection| {
+            detection.modality == "CT"
+                && detection.shows == "lungs"
+                && matches!(detection.reads, Reads::Volumes(_))
+        })
+}
+
+/// Whether a series is a non-contrast CT of the chest.
+fn judge(facts: &InstanceFacts, stack: &Stack) -> Applicability<()> {
+    let no = |reason: String| Applicability::No(reason);
+    if facts.modality != "CT" || stack.meaning != Meaning::Hounsfield {
+        let modality = if facts.modality.is_empty() { "unknown" } else { &facts.modality };
+        return no(format!("lung nodules need CT; the modality of this series is {modality}"));
+    }
+    let part = facts.body_part.to_uppercase();
+    if !["CHEST", "LUNG", "THORAX"].iter().any(|word| part.contains(word)) {
+        let part = if part.is_empty() { "not said" } else { &part };
+        return no(format!(
+            "lung nodules are looked for on chest CT; the body part of this series is {part}"
+        ));
+    }
+    if facts.image_type.iter().any(|kind| kind == "LOCALIZER") {
+        return no("this series is a localizer, not a stack of slices".into());
+    }
+    if facts.contrast_agent {
+        return no("contrast was given: the network knows vessels without it".into());
+    }
+    if repeats(stack).is_some() {
+        return no("positions were taken again and again: no single volume".into());
+    }
+    match &stack.geometry {
+        Err(unusable) => no(unusable.to_string()),
+        Ok(geometry) if geometry.slice_increment_mm > INCREMENT_MM_MAX => no(format!(
+            "slices are {:.2} mm apart; beyond {INCREMENT_MM_MAX} mm small nodules are hidden",
+            geometry.slice_increment_mm
+        )),
+        Ok(_) if stack.pixel_spacing_mm.is_none() => no("the images do not say how large a pixel is".into()),
+        Ok(_) => Applicability::Yes(()),
+    }
+}
+
+/// What a network says of a volume.
+struct Marked {
+    part: MarksPart,
+    highest_percent: f64,
+    warning: Option<String>,
+}
+
+impl Analysis {
+    /// Looks for nodules where that applies; every way it ends is written into the finding.
+    pub(super) async fn nodules(
+        &mut self,
+        finding: &mut Finding,
+        images: &Images,
+    ) -> Result<(), AnalysisError> {
+        if let Applicability::No(reason) = judge(&images.facts, &images.stack) {
+            does_not_apply(finding, reason);
+            return Ok(());
+        }
+        if !self.may_start(finding).await? {
+            return Ok(());
+        }
+        self.running(&finding.study_uid, "looking for nodules", 0);
+        let volume = match self.volume_of(finding, &images.stack).await? {
+            Ok(volume) => volume,
+            Err(reason) => {
+                does_not_apply(finding, reason);
+                return Ok(());
+            }
+        };
+        let (stack, store, study, stop) =
+            (images.stack.clone(), self.store.clone(), finding.study_uid.clone(), self.stop.clone());
+        let marked = self.inference.with_model(fits, move |model| {
+            let mut checkpoint = checkpoint(&store, &study, &stop, ("looking for nodules", 5));
+            look(model, &stack, &volume, &mut checkpoint)
+        });
+        match marked.await {
+            Ok(Ok(marked)) => fill(finding, marked.part, marked.highest_percent, marked.warning),
+            Ok(Err(error)) => fail(finding, error.to_string()),
+            Err(none) => does_not_apply(finding, none.to_string()),
+        }
+        Ok(())
+    }
+
+    /// The volume of a series, built once for all that look at it.
+    async fn volume_of(
+        &mut self,
+        finding: &Finding,
+        stack: &Stack,
+    ) -> Result<Result<Arc<Volume>, String>, AnalysisError> {
+        if let Some(volume) = self.kept(&finding.series_uid, finding.study_instances) {
+            return Ok(Ok(volume));
+        }
+        let stack = stack.clone();
+        let built = blocking(move || volume(&stack).map(Arc::new).map_err(|error| error.to_string())).await?;
+        if let Ok(volume) = &built {
+            self.keep(&finding.series_uid, finding.study_instances, volume);
+        }
+        Ok(built)
+    }
+}
+
+fn look(
+    model: &mut Model,
+    stack: &Stack,
+    volume: &Volume,
+    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+) -> Result<Marked, DetectError> {
+    let (dimensions, geometry) = (volume.dimensions(), volume.geometry());
+    let size = [dimensions.columns, dimensions.rows, dimensions.slices].map(|side| side as usize);
+    let step_mm = [geometry.column_spacing_mm, geometry.row_spacing_mm, geometry.slice_increment_mm];
+    let result = Detector::new(model)?.volume(volume.hounsfield(), size, step_mm, checkpoint)?;
+    let manifest = model.manifest();
+    let detection =
+        manifest.detection.as_ref().ok_or_else(|| DetectError::NotADetection(manifest.name.clone()))?;
+    let mut part = part(used(model), detection);
+    for mark in &result.marks {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a slice of the stack")]
+        let slice = (mark.at[2].round().max(0.0) as usize).min(stack.frames.len() - 1);
+        let on = &stack.frames[slice].sop_instance_uid;
+        part.marks.extend(found(mark, manifest, on, [step_mm[1], step_mm[0]]));
+    }
+    Ok(Marked { part, highest_percent: percent(result.highest), warning: model.warning().map(str::to_owned) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::applicability::tests::facts;
+    use super::*;
+    use crate::imaging::{FrameSource, StackGeometry};
+
+    fn stack(increment_mm: f64) -> Stack {
+        let frame = FrameSource {
+            path: "x".into(),
+            frame: 0,
+            sop_instance_uid: String::new(),
+            tag: String::new(),
+            place: None,
+            timing: crate::part10::Timing::default(),
+        };
+        Stack {
+            columns: 512,
+            rows: 512,
+            frames: vec![frame; 100],
+            positions_mm: None,
+            orientation: None,
+            pixel_spacing_mm: Some([0.7, 0.7]),
+            window: None,
+            photometric: "MONOCHROME2".into(),
+            meaning: Meaning::Hounsfield,
+            geometry: Ok(StackGeometry {
+                slice_increment_mm: increment_mm,
+                row_direction: [1.0, 0.0, 0.0],
+                column_direction: [0.0, 1.0, 0.0],
+                slice_step_mm: [0.0, 0.0, increment_mm],
+                origin_mm: [0.0; 3],
+            }),
+        }
+    }
+
+    #[test]
+    fn only_non_contrast_chest_ct_with_thin_slices_is_looked_at() {
+        let chest = || InstanceFacts { body_part: "CHEST".into(), ..facts() };
+        assert!(matches!(judge(&chest(), &stack(1.5)), Applicability::Yes(())));
+        for (facts, stack, word) in [
+            (InstanceFacts { modality: "MR".into(), ..chest() }, stack(1.5), "MR"),
+            (InstanceFacts { body_part: "HEART".into(), ..chest() }, stack(1.5), "HEART"),
+            (facts(), stack(1.5), "not said"),
+            (InstanceFacts { contrast_agent: true, ..chest() }, stack(1.5), "contrast"),
+            (chest(), stack(5.0), "5.00 mm apart"),
+        ] {
+            let Applicability::No(reason) = judge(&facts, &stack) else { panic!("{word}: let through") };
+            assert!(reason.contains(word), "{reason}");
+        }
+    }
+}
