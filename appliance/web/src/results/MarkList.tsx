@@ -38,7 +38,7 @@ function Table({ finding, part }: { finding: Finding; part: MarksPart }) {
     <table class="lesions">
       <caption class="sr-only">Marks. Choose one to see it on its image.</caption>
       <thead>
-        <tr><th scope="col">Mark</th><th scope="col">Like</th><th scope="col" title="Suspicion, of 100">Of 100</th><th scope="col">Level</th><th scope="col">mm</th></tr>
+        <tr><th scope="col">Mark</th><th scope="col" title="Suspicion, of 100">Of 100</th><th scope="col">Level</th><th scope="col">mm</th></tr>
       </thead>
       {part.marks.map((mark) => (
         <tbody key={mark.number} class={chosenMark.value === mark.number ? "chosen" : ""}>
@@ -46,10 +46,9 @@ function Table({ finding, part }: { finding: Finding; part: MarksPart }) {
             <th scope="row">
               <button type="button" aria-pressed={chosenMark.value === mark.number} aria-label={`Mark ${mark.number}, show on ${standing(finding, mark)}`}>
                 <span class="number">{mark.number}</span>
-                <span class="where">{standing(finding, mark)}</span>
+                <span class="where">{standing(finding, mark)}, {mark.what}</span>
               </button>
             </th>
-            <td class="place">{mark.what}</td>
             <td>{mark.suspicion_percent.toFixed(0)}</td>
             <td><Level finding={finding} mark={mark} /></td>
             <td>{mark.diameter_mm.toFixed(0)}</td>
