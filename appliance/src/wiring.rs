@@ -143,6 +143,7 @@ impl House<'_> {
     fn analysis(&self, machines: &Machines, pulse: &Pulse, rooms: &mut JoinSet<Ended>) {
         let config = analysis::Config {
             study_quiet: Duration::from_secs(self.site.analysis.study_quiet_s),
+            structures: self.site.analysis.structures,
             calcium: self.site.calcium.clone(),
         };
         let (store, machines, identity) = (self.store.clone(), machines.clone(), self.identity.clone());

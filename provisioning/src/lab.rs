@@ -74,6 +74,7 @@ idle_timeout_s = 60
 
 [analysis]
 study_quiet_s = 4
+structures = true
 
 [viewer]
 listen = "127.0.0.1:0"

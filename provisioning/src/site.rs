@@ -71,6 +71,13 @@ pub enum ProcessorWish {
 pub struct Analysis {
     /// A study without a new instance for this long is complete.
     pub study_quiet_s: u64,
+    /// Whether lungs, airway, bone, fat and lean tissue are told apart on every CT.
+    #[serde(default = "yes")]
+    pub structures: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -41,6 +41,7 @@ pub struct Builder {
     disk_mib: Option<u32>,
     /// Folder of model bundles.
     bundles: Option<PathBuf>,
+    structures: bool,
 }
 
 /// The one line the box prints when it is ready.
@@ -75,6 +76,7 @@ pub fn appliance() -> Builder {
         environment: Vec::new(),
         disk_mib: None,
         bundles: None,
+        structures: false,
     }
 }
 
@@ -116,6 +118,14 @@ impl Builder {
     #[must_use]
     pub fn networks(mut self, bundles: &Path) -> Self {
         self.bundles = Some(bundles.into());
+        self
+    }
+
+    /// Structures are told apart on every CT, as the lab site has it. Scenarios about other things do without: they count
+    /// the results of a CT.
+    #[must_use]
+    pub fn structures(mut self) -> Self {
+        self.structures = true;
         self
     }
 
@@ -173,7 +183,8 @@ impl Builder {
     fn edit_site(&self, path: &Path) -> Result<(), StartError> {
         let prepare = |source| StartError::Prepare { what: path.display().to_string(), source };
         let mut site = std::fs::read_to_string(path).map_err(prepare)?;
-        for (from, to) in &self.site_edits {
+        let structures = ("structures = true".to_owned(), format!("structures = {}", self.structures));
+        for (from, to) in self.site_edits.iter().chain([&structures]) {
             if !site.contains(from.as_str()) {
                 let what = format!("the lab site has no line {from:?} to replace");
                 return Err(StartError::Refused { what, evidence: site });

@@ -1,6 +1,8 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
-use super::{Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion};
+use super::{
+    Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion, structures,
+};
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Warning};
 use crate::store::marks;
@@ -47,6 +49,7 @@ impl Analysis {
             perfusion: None,
             cardiac: None,
             marks: None,
+            structures: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -118,6 +121,12 @@ fn words(kind: FindingKind) -> Words {
             title: calcium::TITLE,
             label: CANDIDATE,
             rule: sidelight_kernels::heart::RULE,
+        },
+        FindingKind::Structures => Words {
+            job: "structures",
+            title: structures::TITLE,
+            label: crate::store::structures::LABEL,
+            rule: structures::RULE,
         },
         FindingKind::Cardiac => {
             Words { job: "cardiac", title: cardiac::TITLE, label: cardiac::LABEL, rule: cardiac::RULE }

@@ -19,6 +19,7 @@ mod perfusion;
 mod perfusion_part;
 mod question;
 mod scoring;
+mod structures;
 mod study;
 mod tally;
 
@@ -47,6 +48,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub struct Config {
     /// A study without a new instance for this long is complete.
     pub study_quiet: Duration,
+    /// Whether structures are told apart on every CT.
+    pub structures: bool,
     /// Thresholds and calibration of the site.
     pub calcium: CalciumSite,
 }
@@ -128,7 +131,7 @@ impl Analysis {
         let store = self.store.clone();
         let open = blocking(move || store.open_studies()).await??;
         let mut next = None;
-        for kind in FindingKind::ALL {
+        for kind in self.kinds() {
             for study in &open {
                 if self.stop.is_stopped() {
                     return Ok(next);
@@ -143,6 +146,12 @@ impl Analysis {
             self.settle(study).await?;
         }
         Ok(next)
+    }
+
+    /// What is looked for at this site, in the order it is computed.
+    fn kinds(&self) -> Vec<FindingKind> {
+        let wanted = |kind: &FindingKind| *kind != FindingKind::Structures || self.config.structures;
+        FindingKind::ALL.into_iter().filter(wanted).collect()
     }
 
     fn keep(&mut self, series: &SeriesUid, instances: u64, volume: &Arc<Volume>) {

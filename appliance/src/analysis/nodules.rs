@@ -113,7 +113,7 @@ impl Analysis {
     }
 
     /// The volume of a series, built once for all that look at it.
-    async fn volume_of(
+    pub(super) async fn volume_of(
         &mut self,
         finding: &Finding,
         stack: &Stack,

@@ -58,7 +58,7 @@ impl Analysis {
 
     /// A study is settled when every kind has an answer for every series that will not change by itself.
     pub(super) async fn settle(&self, study: &StudyUid) -> Result<(), AnalysisError> {
-        let (store, uid) = (self.store.clone(), study.clone());
+        let (store, uid, kinds) = (self.store.clone(), study.clone(), self.kinds());
         let settle = move || {
             let (record, cards) = (store.study(&uid)?, store.finding_cards(&uid)?);
             let answered = |series, kind| {
@@ -67,7 +67,7 @@ impl Analysis {
             };
             let series = store.series(&uid)?;
             let mut arrived = series.iter().filter(|(_, series)| !series.own);
-            let all = arrived.all(|(uid, _)| FindingKind::ALL.iter().all(|kind| answered(uid, *kind)));
+            let all = arrived.all(|(uid, _)| kinds.iter().all(|kind| answered(uid, *kind)));
             if all && !store.is_held(&uid)? {
                 store.settle(&uid, record.instances)?;
                 store.live().changed(&uid);
@@ -174,6 +174,7 @@ impl Analysis {
                 self.perfusion(&mut finding, images, PerfusionChoice::default()).await?;
             }
             (FindingKind::Calcium, Ok(images)) => self.calcium(&mut finding, images).await?,
+            (FindingKind::Structures, Ok(images)) => self.structures(&mut finding, images).await?,
             (FindingKind::Cardiac, Ok(images)) => self.cardiac(&mut finding, images).await?,
             (FindingKind::Nodules, Ok(images)) => self.nodules(&mut finding, images).await?,
         }

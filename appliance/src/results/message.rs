@@ -97,6 +97,7 @@ mod tests {
             perfusion: None,
             cardiac: None,
             marks: None,
+            structures: None,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

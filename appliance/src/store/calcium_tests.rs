@@ -40,6 +40,7 @@ pub(in crate::store) fn scored() -> Finding {
         perfusion: None,
         cardiac: None,
         marks: None,
+        structures: None,
         calcium: Some(Calcium {
             scoring: Scoring {
                 kvp: Some(120.0),

@@ -8,6 +8,7 @@ use super::calcium::{Calcium, Vessel};
 use super::cardiac::{CardiacPart, ModelUsed};
 use super::marks::MarksPart;
 use super::perfusion::{PerfusionChoice, PerfusionPart};
+use super::structures::StructuresPart;
 use crate::uid::{SeriesUid, StudyUid};
 
 /// What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
@@ -19,12 +20,13 @@ pub enum FindingKind {
     Cardiac,
     Mammography,
     Nodules,
+    Structures,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 5] =
-        [Self::Perfusion, Self::Calcium, Self::Cardiac, Self::Mammography, Self::Nodules];
+    pub const ALL: [Self; 6] =
+        [Self::Perfusion, Self::Calcium, Self::Cardiac, Self::Mammography, Self::Nodules, Self::Structures];
 }
 
 /// How far a finding may be trusted.
@@ -216,6 +218,9 @@ pub struct Finding {
     /// What a detection network marked.
     #[serde(default)]
     pub marks: Option<MarksPart>,
+    /// Lungs, bone and the like by density and shape.
+    #[serde(default)]
+    pub structures: Option<StructuresPart>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -241,6 +246,7 @@ impl Finding {
                 ),
                 None => "Perfusion maps, volumes withheld".into(),
             }),
+            FindingKind::Structures => self.structures.as_ref().map(StructuresPart::in_short),
             FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
             FindingKind::Mammography => {
                 self.marks.as_ref().map(|part| format!("Mammogram: {}", part.in_short()))

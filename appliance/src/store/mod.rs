@@ -66,6 +66,7 @@ pub mod records;
 pub mod resident;
 pub mod retention;
 pub mod reviews;
+pub mod structures;
 #[cfg(test)]
 mod tests;
 

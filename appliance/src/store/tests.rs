@@ -83,6 +83,7 @@ pub(super) fn finding(id: &str, state: FindingState, instances: u64) -> Finding 
         lesions_truncated: false,
         cardiac: None,
         marks: None,
+        structures: None,
         calcium: None,
         revision: 0,
         perfusion: None,

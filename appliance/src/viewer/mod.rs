@@ -27,6 +27,7 @@ mod regions;
 mod reviews;
 pub mod shapes;
 mod shell;
+mod structures;
 mod summary;
 
 use std::sync::Arc;
@@ -152,6 +153,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         reviews::review,
         reviews::report,
         lesions::assign,
+        structures::labels,
         contours::contours,
         contours::edit,
         contours::reset,
@@ -202,6 +204,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/lesions", post(lesions::assign))
         .route("/api/studies/{study}/findings/{finding}/levels", post(levels::say))
         .route("/api/studies/{study}/findings/{finding}/rescored", get(lesions::rescored))
+        .route("/api/studies/{study}/findings/{finding}/structures/{slice}", get(structures::labels))
         .route("/api/studies/{study}/findings/{finding}/contours", post(contours::edit))
         .route("/api/studies/{study}/findings/{finding}/contours/reset", post(contours::reset))
         .route("/api/studies/{study}/findings/{finding}/contours/{phase}", get(contours::contours))

@@ -89,20 +89,30 @@ fn activity(store: &Store, uid: &StudyUid, instances: u64, cards: &[FindingCard]
 fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let current = || cards.iter().rev().filter(|card| card.state.is_current());
     let found = |drawn| {
-        FindingKind::ALL.iter().find_map(|kind| {
+        // Volumes of organs are no headline where anything else has something to say.
+        let telling = FindingKind::ALL.iter().filter(|kind| **kind != FindingKind::Structures);
+        telling.into_iter().find_map(|kind| {
             current().find(|card| card.drawn == drawn && card.kind == *kind && card.in_short.is_some())
         })
     };
     let failed = || current().find(|card| !card.drawn && card.state == FindingState::Failed);
     let rejected = || cards.iter().rev().find(|card| !card.drawn && card.state == FindingState::Rejected);
+    let structures =
+        || current().find(|card| card.kind == FindingKind::Structures && card.in_short.is_some());
     let any = || current().find(|card| !card.drawn);
-    let card = found(false).or_else(|| found(true)).or_else(failed).or_else(rejected).or_else(any)?;
+    let card = found(false)
+        .or_else(|| found(true))
+        .or_else(failed)
+        .or_else(rejected)
+        .or_else(structures)
+        .or_else(any)?;
     let kind = match card.kind {
         FindingKind::Perfusion => "perfusion",
         FindingKind::Calcium => "calcium",
         FindingKind::Cardiac => "left ventricle",
         FindingKind::Mammography => "mammogram",
         FindingKind::Nodules => "lung nodules",
+        FindingKind::Structures => "structures",
     };
     let place = if card.drawn && card.kind == FindingKind::Calcium { " in a drawn region" } else { "" };
     let text = match (&card.in_short, card.state) {

@@ -3,6 +3,7 @@ import { render } from "preact";
 import { App } from "./shell/App";
 import { openStudy } from "./state/opened";
 import { openUid, session, start } from "./state/station";
+import { followStructures } from "./state/structures";
 import { followChosenFinding } from "./state/threshold";
 import { followOpenedSeries, shown } from "./state/viewer";
 import { followVolume } from "./volume/state";
@@ -20,6 +21,7 @@ effect(() => {
 });
 followOpenedSeries();
 followChosenFinding();
+followStructures();
 followVolume();
 // Browser tests wait for this; painting itself sets it, this takes it back.
 effect(() => {

@@ -14,7 +14,7 @@ const CORTEX_MEAN_HU: i16 = 75;
 const PIECE_AT_LEAST_MM3: i64 = 500;
 /// How far bone goes on around its dense pieces, and the gaps in its cortex that are closed.
 const REACH_UM: i64 = 6000;
-/// A hole in a slice of bone up to this size is marrow; the spinal canal is wider or open.
+/// A hole in a slice of bone up to this size is marrow. The spinal canal, where bone closes around it, is as small.
 const MARROW_AT_MOST_MM2: i64 = 550;
 
 pub(super) fn bone(cells: &Cells, body: &Mask) -> Mask {

@@ -31,7 +31,7 @@ use crate::{Processor, Volume, cpu};
 pub const RULE: &str = "By density and shape, no network: the body without the couch; lungs are air of at least 20 mL \
 inside it that is not mostly pure gas (bowel is), told right from left by the side they lie on; the airway is the gas that \
 hangs together with the windpipe, as far as 3 mm cells show it; bone is denser than 110 HU within 6 mm of pieces denser \
-than 160 HU, with its marrow; fat is -190 to -30 HU; lean soft tissue is -29 to 150 HU: muscle, and organs and vessels of the \
+than 160 HU, with its marrow (and the spinal canal where bone closes around it); fat is -190 to -30 HU; lean soft tissue is -29 to 150 HU: muscle, and organs and vessels of the \
 same density with it. Consolidated lung and effusion count as soft tissue, much emphysema may not count as lung, calcified \
 vessels and stents that touch bone count as bone, and calcified cartilage does.";
 

@@ -25,6 +25,7 @@ mod pdf;
 mod pdf_cardiac;
 mod pdf_marks;
 mod pdf_perfusion;
+mod pdf_structures;
 mod picture;
 mod secondary_capture;
 mod segmentation;
@@ -36,6 +37,8 @@ mod sr_items;
 mod sr_mammography;
 mod sr_nodules;
 mod sr_perfusion;
+mod sr_structures;
+mod structures;
 mod subject;
 mod ventricle;
 mod voxels;
@@ -54,6 +57,7 @@ use crate::store::finding::{Finding, FindingKind, FindingState};
 use crate::store::marks::MarksPart;
 use crate::store::own_objects::ResultKind;
 use crate::store::records::FindingCard;
+use crate::store::structures::StructuresPart;
 use crate::store::{Store, StoreError};
 use crate::uid::StudyUid;
 
@@ -169,13 +173,16 @@ impl Bench<'_> {
         if let Some(part) = &finding.marks {
             return self.marks(part);
         }
+        if let Some(part) = &finding.structures {
+            return self.structures(part);
+        }
         match Voxels::read(self.store, &self.subject)? {
             Some(voxels) => self.perfusion(&voxels),
             None => {
                 self.segments("CALCIUM", &segments::of_lesions(finding))?;
                 self.lesion_pictures()?;
                 let number = self.next_number(ResultKind::EncapsulatedPdf)?;
-                self.file(&pdf::encapsulated(&self.subject, number, None)?)
+                self.file(&pdf::encapsulated(&self.subject, number, pdf::Extra::None)?)
             }
         }
     }
@@ -196,7 +203,7 @@ impl Bench<'_> {
             }
         }
         let number = self.next_number(ResultKind::EncapsulatedPdf)?;
-        self.file(&pdf::encapsulated(&self.subject, number, Some(voxels))?)
+        self.file(&pdf::encapsulated(&self.subject, number, pdf::Extra::Voxels(voxels))?)
     }
 
     fn ventricle(&mut self, part: &CardiacPart) -> Result<(), ObjectError> {
@@ -209,7 +216,24 @@ impl Bench<'_> {
             }
         }
         let number = self.next_number(ResultKind::EncapsulatedPdf)?;
-        self.file(&pdf::encapsulated(&self.subject, number, None)?)
+        self.file(&pdf::encapsulated(&self.subject, number, pdf::Extra::None)?)
+    }
+
+    fn structures(&mut self, part: &StructuresPart) -> Result<(), ObjectError> {
+        let store = self.store;
+        if !self.holds(ResultKind::Segmentation, "1")? {
+            let segments = structures::Labels::new(store, &self.subject, part).segments()?;
+            self.segments("STRUCTURES", &segments)?;
+        }
+        if !self.holds(ResultKind::SecondaryCapture, structures::CAPTURE)? {
+            let number = self.next_number(ResultKind::SecondaryCapture)?;
+            let set = structures::Labels::new(store, &self.subject, part).secondary_capture(number)?;
+            self.file(&set)?;
+        }
+        let number = self.next_number(ResultKind::EncapsulatedPdf)?;
+        let labels = structures::Labels::new(store, &self.subject, part);
+        let set = pdf::encapsulated(&self.subject, number, pdf::Extra::Labels(&labels))?;
+        self.file(&set)
     }
 
     /// A mammogram's marks are in the report; a chest's are balls of the network's estimate as well.
@@ -218,7 +242,7 @@ impl Bench<'_> {
             self.segments("NODULES", &segments::of_marks(&self.subject, part))?;
         }
         let number = self.next_number(ResultKind::EncapsulatedPdf)?;
-        self.file(&pdf::encapsulated(&self.subject, number, None)?)
+        self.file(&pdf::encapsulated(&self.subject, number, pdf::Extra::None)?)
     }
 
     fn segments(&mut self, label: &str, segments: &[segments::Segment]) -> Result<(), ObjectError> {

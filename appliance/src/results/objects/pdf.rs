@@ -11,9 +11,10 @@ use super::dataset::{Code, DataSet};
 use super::page::{AMBER, BAND, INK, PAPER, Page, QUIET, RULE, TINT, Type, WIDTH_PT};
 use super::picture::slice as picture;
 use super::secondary_capture::telling_slice;
+use super::structures::Labels;
 use super::subject::{Subject, cut, program_sha256};
 use super::voxels::Voxels;
-use super::{pdf_cardiac, pdf_marks, pdf_perfusion};
+use super::{pdf_cardiac, pdf_marks, pdf_perfusion, pdf_structures};
 use crate::store::calcium::{AGATSTON, LESIONS, MASS, VOLUME, Vessel, is_assigned};
 use crate::store::finding::{Finding, FindingKind, FindingState, Lesion, Scope};
 use crate::store::own_objects::{ResultKind, stating};
@@ -25,10 +26,18 @@ const PICTURE_PT: f32 = 232.0;
 const ROWS_MAX: usize = 7;
 const ROW_PT: f32 = 13.5;
 
+/// What a page needs that does not stand in the finding's document.
+#[derive(Clone, Copy)]
+pub(super) enum Extra<'a, 'b> {
+    None,
+    Voxels(&'a Voxels<'b>),
+    Labels(&'a Labels<'b>),
+}
+
 pub(super) fn encapsulated(
     subject: &Subject<'_>,
     number: u32,
-    voxels: Option<&Voxels<'_>>,
+    extra: Extra<'_, '_>,
 ) -> Result<DataSet, ObjectError> {
     let finding = subject.finding;
     let state = if finding.state == FindingState::Confirmed { "confirmed" } else { "preliminary" };
@@ -42,9 +51,10 @@ pub(super) fn encapsulated(
         FindingKind::Calcium | FindingKind::Cardiac => {
             Code("122600", "DCM", "Cardiovascular Analysis Report")
         }
-        FindingKind::Perfusion | FindingKind::Mammography | FindingKind::Nodules => {
-            Code("126000", "DCM", "Imaging Measurement Report")
-        }
+        FindingKind::Perfusion
+        | FindingKind::Mammography
+        | FindingKind::Nodules
+        | FindingKind::Structures => Code("126000", "DCM", "Imaging Measurement Report"),
     };
     set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, name);
     let verified = finding.state == FindingState::Confirmed;
@@ -52,21 +62,22 @@ pub(super) fn encapsulated(
     let sources = subject.source_instances().into_iter().map(|uid| subject.sop_item(uid));
     set.sequence(tags::SOURCE_INSTANCE_SEQUENCE, sources.collect());
     set.set(tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, "application/pdf");
-    let document = document(subject, voxels)?;
+    let document = document(subject, extra)?;
     let length = u32::try_from(document.len()).map_err(|_| ObjectError::TooLarge)?;
     set.ul(tags::ENCAPSULATED_DOCUMENT_LENGTH, &[length]);
     set.bytes(tags::ENCAPSULATED_DOCUMENT, document);
     Ok(set)
 }
 
-fn document(subject: &Subject<'_>, voxels: Option<&Voxels<'_>>) -> Result<Vec<u8>, ObjectError> {
+fn document(subject: &Subject<'_>, extra: Extra<'_, '_>) -> Result<Vec<u8>, ObjectError> {
     let mut page = Page::new();
     heading(&mut page, subject);
     patient(&mut page, subject);
-    match (voxels, &subject.finding.cardiac) {
-        (Some(voxels), _) => pdf_perfusion::body(&mut page, subject, voxels)?,
-        (None, Some(part)) => pdf_cardiac::body(&mut page, subject, part)?,
-        (None, None) => match &subject.finding.marks {
+    match (extra, &subject.finding.cardiac) {
+        (Extra::Voxels(voxels), _) => pdf_perfusion::body(&mut page, subject, voxels)?,
+        (Extra::Labels(labels), _) => pdf_structures::body(&mut page, subject.finding, labels)?,
+        (Extra::None, Some(part)) => pdf_cardiac::body(&mut page, subject, part)?,
+        (Extra::None, None) => match &subject.finding.marks {
             Some(part) => pdf_marks::body(&mut page, subject, part),
             None => calcium(&mut page, subject)?,
         },
@@ -82,6 +93,7 @@ fn title(kind: FindingKind) -> &'static str {
         FindingKind::Cardiac => "Left ventricle",
         FindingKind::Mammography => "Mammogram, marks of a network",
         FindingKind::Nodules => "Lung nodules, marks of a network",
+        FindingKind::Structures => "Structures",
     }
 }
 

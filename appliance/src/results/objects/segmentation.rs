@@ -55,10 +55,11 @@ pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segme
     Some(set)
 }
 
-/// Lesions share no voxel; the core lies within what is hypoperfused, and both in the brain; a ventricle fills the same
+/// Lesions share no voxel, nor do structures; the core lies within what is hypoperfused, and both in the brain; a ventricle fills the same
 /// places at both ends of the cycle.
 fn overlap(subject: &Subject<'_>) -> &'static str {
-    if subject.finding.kind == FindingKind::Calcium { "NO" } else { "YES" }
+    let apart = matches!(subject.finding.kind, FindingKind::Calcium | FindingKind::Structures);
+    if apart { "NO" } else { "YES" }
 }
 
 fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
@@ -90,7 +91,11 @@ fn item(subject: &Subject<'_>, segment: &Segment, number: u16) -> DataSet {
     item.set(tags::SEGMENT_ALGORITHM_TYPE, how).set(tags::SEGMENT_ALGORITHM_NAME, &*algorithm.name);
     item.sequence(tags::SEGMENTATION_ALGORITHM_IDENTIFICATION_SEQUENCE, vec![family]);
     item.code(tags::SEGMENTED_PROPERTY_CATEGORY_CODE_SEQUENCE, segment.category);
-    item.code(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, segment.property);
+    let mut property: DataSet = segment.property.into();
+    if let Some(side) = segment.laterality {
+        property.code(tags::SEGMENTED_PROPERTY_TYPE_MODIFIER_CODE_SEQUENCE, side);
+    }
+    item.sequence(tags::SEGMENTED_PROPERTY_TYPE_CODE_SEQUENCE, vec![property]);
     item.code(tags::ANATOMIC_REGION_SEQUENCE, segment.anatomy);
     item.us(tags::RECOMMENDED_DISPLAY_CIE_LAB_VALUE, &segment.cie_lab);
     item.set(tags::TRACKING_ID, &*segment.label).set(tags::TRACKING_UID, &*segment.tracking_uid);

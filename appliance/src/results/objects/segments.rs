@@ -26,6 +26,8 @@ pub(super) struct Segment {
     pub family: Code,
     pub category: Code,
     pub property: Code,
+    /// Right or left, of what there are two.
+    pub laterality: Option<Code>,
     pub anatomy: Code,
     pub cie_lab: [u16; 3],
     pub tracking_uid: String,
@@ -51,6 +53,7 @@ fn of_lesion(id: &str, lesion: &Lesion) -> Segment {
         family: Code("123101", "DCM", "Neighborhood Analysis"),
         category: Code("49755003", "SCT", "Morphologically Abnormal Structure"),
         property: Code("18115005", "SCT", "Pathologic calcification, calcified structure"),
+        laterality: None,
         anatomy: HEART,
         cie_lab: AMBER_CIELAB,
         tracking_uid: derived_uid(&["lesion", id, &lesion.number.to_string()]),
@@ -127,6 +130,7 @@ pub(super) fn of_tissue(finding: &Finding, voxels: &Voxels<'_>) -> Vec<Segment> 
         family: Code("123105", "DCM", "Histogram Analysis"),
         category: tissue.category,
         property: tissue.property,
+        laterality: None,
         anatomy: BRAIN,
         cie_lab: tissue.cie_lab,
         tracking_uid: derived_uid(&["tissue", &finding.id, tissue.label]),
@@ -205,6 +209,7 @@ pub(super) fn of_ventricle(finding: &Finding, part: &CardiacPart) -> Vec<Segment
         },
         category: Code("123037004", "SCT", "Body structure"),
         property: one.property,
+        laterality: None,
         anatomy: HEART,
         cie_lab: one.cie_lab,
         tracking_uid: derived_uid(&["ventricle", &finding.id, one.label]),
@@ -225,6 +230,7 @@ pub(super) fn of_marks(subject: &Subject<'_>, part: &MarksPart) -> Vec<Segment> 
         family: Code("123110", "DCM", "Artificial Intelligence"),
         category: Code("49755003", "SCT", "Morphologically Abnormal Structure"),
         property: NODULE,
+        laterality: None,
         anatomy: LUNG,
         cie_lab: AMBER_CIELAB,
         tracking_uid: derived_uid(&["mark", &subject.finding.id, &mark.number.to_string()]),
@@ -269,6 +275,63 @@ fn ball(mark: &FoundMark, increment_mm: f64, size: [u64; 3]) -> BTreeMap<u32, Ve
         runs.insert(slice, vec![[row, column, 1]]);
     }
     runs
+}
+
+const AIRWAY: Code = Code("89187006", "SCT", "Airway structure");
+const BONE: Code = Code("272673000", "SCT", "Bone");
+
+/// A structure on CT that becomes a segment; the body, fat and lean tissue are volumes only, they fill every slice.
+pub(super) struct StructureSegment {
+    /// In the finding's file.
+    pub label: u8,
+    pub name: &'static str,
+    pub property: Code,
+    pub laterality: Option<Code>,
+    pub cie_lab: [u16; 3],
+}
+
+/// In the order of segment numbers.
+pub(super) const STRUCTURE_SEGMENTS: [StructureSegment; 4] = [
+    StructureSegment {
+        label: 2,
+        name: "Right lung",
+        property: LUNG,
+        laterality: Some(Code("24028007", "SCT", "Right")),
+        cie_lab: [43_600, 33_300, 18_900],
+    },
+    StructureSegment {
+        label: 3,
+        name: "Left lung",
+        property: LUNG,
+        laterality: Some(Code("7771000", "SCT", "Left")),
+        cie_lab: [54_000, 25_600, 29_300],
+    },
+    StructureSegment {
+        label: 4,
+        name: "Airway",
+        property: AIRWAY,
+        laterality: None,
+        cie_lab: [57_000, 33_500, 47_800],
+    },
+    StructureSegment {
+        label: 5,
+        name: "Bone",
+        property: BONE,
+        laterality: None,
+        cie_lab: [60_200, 32_600, 36_700],
+    },
+];
+
+/// What a label of the finding's file is.
+pub(super) fn structure_code(label: u8) -> Code {
+    match label {
+        2 | 3 => LUNG,
+        4 => AIRWAY,
+        5 => BONE,
+        6 => Code("55603005", "SCT", "Fat"),
+        7 => Code("87784001", "SCT", "Soft tissue"),
+        _ => Code("38266002", "SCT", "Entire body"),
+    }
 }
 
 #[cfg(test)]

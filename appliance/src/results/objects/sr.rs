@@ -8,7 +8,7 @@ use super::dataset::{Code, DataSet};
 use super::sr_calcium::calcium;
 use super::sr_items::{Node, Relation, code, container, text, uid};
 use super::subject::{MANUFACTURER, MODEL, Subject, cut, date_time};
-use super::{sr_cardiac, sr_mammography, sr_nodules, sr_perfusion};
+use super::{sr_cardiac, sr_mammography, sr_nodules, sr_perfusion, sr_structures};
 use crate::store::finding::{Finding, FindingKind, FindingState, Scope};
 use crate::store::own_objects::{ResultKind, stating};
 
@@ -140,6 +140,7 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
     nodes.extend(observer(subject));
     match subject.finding.kind {
         FindingKind::Perfusion => sr_perfusion::root(subject, basis, nodes).by_template("1500"),
+        FindingKind::Structures => sr_structures::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Cardiac => sr_cardiac::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Mammography => sr_mammography::root(subject, nodes),
         FindingKind::Nodules => sr_nodules::root(subject, basis, nodes).by_template("1500"),

@@ -198,6 +198,7 @@ impl<'a> Subject<'a> {
             FindingKind::Cardiac => ("left ventricle", 9020),
             FindingKind::Mammography => ("mammogram", 9030),
             FindingKind::Nodules => ("lung nodules", 9040),
+            FindingKind::Structures => ("structures", 9050),
         };
         let (number, modality, what) = describe(kind);
         set.number(tags::SERIES_NUMBER, series + number).set(tags::MODALITY, modality);

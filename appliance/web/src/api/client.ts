@@ -185,6 +185,11 @@ async function bytesOf(path: string, expected: number): Promise<ArrayBuffer> {
   return bytes;
 }
 
+/** What each pixel of a slice is: 0 outside of the body, else the label of a structure. */
+export async function fetchLabels(uid: string, id: string, slice: number, pixelCount: number): Promise<Uint8Array> {
+  return new Uint8Array(await bytesOf(`${findingPath(uid, id)}/structures/${slice}.u8`, pixelCount));
+}
+
 /** Enhancement of one voxel over time. While the box reads the series into memory it rejects with "box_failed". */
 export async function fetchCurve(
   uid: string,

@@ -467,6 +467,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/findings/{finding}/structures/{slice}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One slice of labels: rows x columns bytes, 0 outside of the body, else the label of a structure of the finding (`3.u8`).
+         *     Slices count from 0 in the order of the series' positions.
+         */
+        get: operations["labels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/hold": {
         parameters: {
             query?: never;
@@ -993,6 +1013,7 @@ export interface components {
             perfusion?: components["schemas"]["PerfusionPart"] | null;
             cardiac?: components["schemas"]["CardiacPart"] | null;
             marks?: components["schemas"]["MarksPart"] | null;
+            structures?: components["schemas"]["StructuresPart"] | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -1009,7 +1030,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "perfusion" | "calcium" | "cardiac" | "mammography" | "nodules";
+        FindingKind: "perfusion" | "calcium" | "cardiac" | "mammography" | "nodules" | "structures";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -1066,6 +1087,22 @@ export interface components {
             levelled_by?: string | null;
             /** @description RFC 3339, UTC. */
             levelled_at?: string | null;
+        };
+        /** @description One structure. A voxel has one label; the body's own are what lies in its outline and is nothing else. */
+        FoundStructure: {
+            /**
+             * Format: int32
+             * @description What its voxels are called in the file: 1 body, 2 right lung, 3 left lung, 4 airway, 5 bone, 6 fat, 7 lean tissue.
+             */
+            label: number;
+            name: string;
+            /**
+             * Format: double
+             * @description Of the body everything in its outline.
+             */
+            volume_ml: number;
+            /** Format: int64 */
+            voxels: number;
         };
         /** @description The grid of the maps: that of the images. */
         Grid: {
@@ -1729,6 +1766,19 @@ export interface components {
             instances: number;
             /** @description Objects that arrived whole but do not parse. */
             quarantined: number;
+        };
+        StructuresPart: {
+            /** Format: int32 */
+            columns: number;
+            /** Format: int32 */
+            rows: number;
+            /** Format: int32 */
+            slices: number;
+            /** @description In the order of their labels. */
+            found: components["schemas"]["FoundStructure"][];
+            labels: components["schemas"]["FilePart"];
+            /** @description Where each slice ends in the file. */
+            ends: number[];
         };
         Studies: {
             /** @description Newest arrival first. */
@@ -2695,6 +2745,39 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    labels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

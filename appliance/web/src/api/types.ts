@@ -52,6 +52,9 @@ export type PerfusionMethod = Schemas["PerfusionMethod"];
 export type FlowReference = Schemas["FlowReference"];
 export type Curve = Schemas["CurveAnswer"];
 
+export type StructuresPart = Whole<Schemas["StructuresPart"]>;
+export type FoundStructure = StructuresPart["found"][number];
+
 export type Finding = Omit<Whole<Schemas["Finding"]>, "lesions" | "scope" | "calcium" | "cardiac" | "marks"> & {
   lesions: Lesion[];
   scope: Scope;

@@ -7,6 +7,7 @@ import { LesionTable } from "./LesionTable";
 import { MarkList } from "./MarkList";
 import { Review } from "./Review";
 import { StateBadge } from "./StateBadge";
+import { StructureList } from "./StructureList";
 import { Threshold } from "./Threshold";
 import { VentricleCurve } from "./VentricleCurve";
 import { VesselTable } from "./VesselTable";
@@ -38,11 +39,12 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
       <VentricleCurve finding={finding} />
       <MarkList finding={finding} />
       <ContourEditor finding={finding} />
-      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null || finding.marks !== null) && <button type="button" onClick={choose}>Show on the image</button>}
+      <StructureList finding={finding} />
+      {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null || finding.marks !== null || finding.structures !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
       {finding.calcium !== null && chosen && <Threshold finding={finding} />}
       {finding.perfusion !== null && chosen && <PerfusionDetails part={finding.perfusion} />}
-      {finding.calcium === null && finding.perfusion === null && <Measurements finding={finding} />}
+      {finding.calcium === null && finding.perfusion === null && finding.structures === null && <Measurements finding={finding} />}
       <Provenance finding={finding} />
     </article>
   );

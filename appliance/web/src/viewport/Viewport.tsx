@@ -9,6 +9,7 @@ import type { Placement } from "../image/placement";
 import { markAt, marksOf, type Mark } from "../state/lesions";
 import { bordersAt, session } from "../state/contours";
 import { heatOn, marksOn } from "../state/marks";
+import { hiddenLabels, labelsOnShow } from "../state/structures";
 import { contoursOf, type Contours } from "../state/ventricle";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
@@ -24,6 +25,7 @@ import { attachGestures, currentPlacement } from "./gestures";
 import { drawContours, drawDraft, drawEditable, drawMarks, drawPreview, drawScope } from "./overlay";
 import { drawFoundMarks, drawHeat } from "./marks-overlay";
 import { SliceBar } from "./SliceBar";
+import { StructuresPainter } from "./structures-overlay";
 
 export function Viewport() {
   const area = useRef<HTMLDivElement>(null);
@@ -104,6 +106,7 @@ function drawNetworkMarks(context: CanvasRenderingContext2D, placement: Placemen
 
 function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => void {
   const painter = new SlicePainter();
+  const structures = new StructuresPainter();
   let request = 0;
   let imageStale = true;
 
@@ -126,6 +129,8 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     }
     const context = prepared(overlay, size);
     if (context === null) return;
+    const labels = labelsOnShow.peek();
+    if (viewer.lesionsVisible.peek() && labels?.slice === shown.slice) structures.paint(context, labels, shown.stack.columns, hiddenLabels.peek(), placement);
     const trial = preview.peek();
     if (trial !== null) drawPreview(context, marksInTrial(trial), placement);
     else if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
@@ -147,7 +152,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session, labelsOnShow, hiddenLabels], schedule);
   return () => {
     stopImage();
     stopOverlay();
