@@ -107,13 +107,8 @@ pub(crate) fn said(message: &Message, implicit: bool) -> Said {
 
 /// A box that knows where CT1 takes its reports.
 fn box_reporting_to(port: u16) -> Appliance {
-    let peer = format!(
-        "[analysis]\nstudy_quiet_s = 4\n\n[[dicom.peers]]\nae_title = \"CT1\"\nreport_to = \"127.0.0.1:{port}\"\n"
-    );
-    appliance()
-        .site_line("[analysis]\nstudy_quiet_s = 4\n", &peer)
-        .start()
-        .expect("the scenario holds so far")
+    let peer = format!("[[dicom.peers]]\nae_title = \"CT1\"\nreport_to = \"127.0.0.1:{port}\"\n\n[viewer]\n");
+    appliance().site_line("[viewer]\n", &peer).start().expect("the scenario holds so far")
 }
 
 #[test]
