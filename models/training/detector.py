@@ -7,7 +7,7 @@ a class, and last the radius as a share of `RADIUS_MM_MAX`.
 import torch
 from torch import nn
 
-from network import block
+from network import UNet, block
 
 WIDTHS = (16, 32, 48, 64, 80)
 RADIUS_MM_MAX = 16.0
@@ -30,15 +30,7 @@ class Detector(nn.Module):
         # Almost nowhere is a lesion: begin by saying so.
         nn.init.constant_(self.head.bias, -4.0)
 
-    def forward(self, x):
-        kept = [self.stem(x)]
-        for down in self.down:
-            kept.append(down(kept[-1]))
-        x = kept.pop()
-        for up in self.up:
-            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = up(torch.cat([x, kept.pop()], 1))
-        return self.head(x)
+    forward = UNet.forward
 
 
 class Heat(nn.Module):

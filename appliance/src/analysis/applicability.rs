@@ -201,7 +201,7 @@ pub(super) mod tests {
         }
     }
 
-    fn stack(increment_mm: f64, slices: usize) -> Stack {
+    pub(in crate::analysis) fn stack(increment_mm: f64, slices: usize) -> Stack {
         let frame = crate::imaging::FrameSource {
             path: "x".into(),
             frame: 0,

@@ -155,49 +155,19 @@ fn look(
 
 #[cfg(test)]
 mod tests {
-    use super::super::applicability::tests::facts;
+    use super::super::applicability::tests::{facts, stack};
     use super::*;
-    use crate::imaging::{FrameSource, StackGeometry};
-
-    fn stack(increment_mm: f64) -> Stack {
-        let frame = FrameSource {
-            path: "x".into(),
-            frame: 0,
-            sop_instance_uid: String::new(),
-            tag: String::new(),
-            place: None,
-            timing: crate::part10::Timing::default(),
-        };
-        Stack {
-            columns: 512,
-            rows: 512,
-            frames: vec![frame; 100],
-            positions_mm: None,
-            orientation: None,
-            pixel_spacing_mm: Some([0.7, 0.7]),
-            window: None,
-            photometric: "MONOCHROME2".into(),
-            meaning: Meaning::Hounsfield,
-            geometry: Ok(StackGeometry {
-                slice_increment_mm: increment_mm,
-                row_direction: [1.0, 0.0, 0.0],
-                column_direction: [0.0, 1.0, 0.0],
-                slice_step_mm: [0.0, 0.0, increment_mm],
-                origin_mm: [0.0; 3],
-            }),
-        }
-    }
 
     #[test]
     fn only_non_contrast_chest_ct_with_thin_slices_is_looked_at() {
         let chest = || InstanceFacts { body_part: "CHEST".into(), ..facts() };
-        assert!(matches!(judge(&chest(), &stack(1.5)), Applicability::Yes(())));
+        assert!(matches!(judge(&chest(), &stack(1.5, 100)), Applicability::Yes(())));
         for (facts, stack, word) in [
-            (InstanceFacts { modality: "MR".into(), ..chest() }, stack(1.5), "MR"),
-            (InstanceFacts { body_part: "HEART".into(), ..chest() }, stack(1.5), "HEART"),
-            (facts(), stack(1.5), "not said"),
-            (InstanceFacts { contrast_agent: true, ..chest() }, stack(1.5), "contrast"),
-            (chest(), stack(5.0), "5.00 mm apart"),
+            (InstanceFacts { modality: "MR".into(), ..chest() }, stack(1.5, 100), "MR"),
+            (InstanceFacts { body_part: "HEART".into(), ..chest() }, stack(1.5, 100), "HEART"),
+            (facts(), stack(1.5, 100), "not said"),
+            (InstanceFacts { contrast_agent: true, ..chest() }, stack(1.5, 100), "contrast"),
+            (chest(), stack(5.0, 100), "5.00 mm apart"),
         ] {
             let Applicability::No(reason) = judge(&facts, &stack) else { panic!("{word}: let through") };
             assert!(reason.contains(word), "{reason}");

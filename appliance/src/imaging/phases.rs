@@ -15,6 +15,10 @@ use super::time_points::{by_position, places};
 /// Trigger times closer than this are one moment: two reconstructions of one phase.
 const SAME_PHASE_S: f64 = 1e-3;
 
+/// No heart in a scanner beats slower than 24 times a minute: what lasts longer is a time series, such as a perfusion scan
+/// whose times were stored as trigger times.
+const CYCLE_S_MAX: f64 = 2.5;
+
 /// Frames by position and phase.
 #[derive(Clone, Debug)]
 pub struct PhasedStack {
@@ -39,6 +43,10 @@ pub enum NoPhases {
     Missing { slice: usize, here: usize, usual: usize },
     #[error("slice {slice} has two images of one phase: several reconstructions in one series")]
     SamePhase { slice: usize },
+    #[error(
+        "slice {slice} was taken over {seconds:.1} s: longer than a heart's cycle, so these are no phases of one"
+    )]
+    TooLong { slice: usize, seconds: f64 },
     #[error("the images do not say how large a pixel is")]
     NoSpacing,
     #[error("{0}")]
@@ -75,6 +83,10 @@ fn in_cycle(group: &[FrameSource], slice: usize) -> Result<Vec<FrameSource>, NoP
     timed.sort_by(|a, b| a.0.total_cmp(&b.0));
     if timed.windows(2).any(|pair| pair[1].0 - pair[0].0 < SAME_PHASE_S) {
         return Err(NoPhases::SamePhase { slice });
+    }
+    let seconds = timed.last().map_or(0.0, |last| last.0) - timed.first().map_or(0.0, |first| first.0);
+    if seconds > CYCLE_S_MAX {
+        return Err(NoPhases::TooLong { slice, seconds });
     }
     Ok(timed.into_iter().map(|(_, frame)| frame.clone()).collect())
 }
@@ -181,6 +193,10 @@ mod tests {
         assert!(reason(&stack(6, 5, |_, _| None)).contains("Trigger Time"));
         assert!(
             reason(&stack(6, 5, |_, phase| Some(f64::from(phase / 2) * 0.04))).contains("reconstructions")
+        );
+        assert!(
+            reason(&stack(6, 40, |_, phase| Some(f64::from(phase) * 1.5)))
+                .contains("longer than a heart's cycle")
         );
         let mut short = stack(6, 5, all);
         short.frames.remove(12);

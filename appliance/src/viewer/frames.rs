@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
 use super::shapes::Problem;
+use super::slices;
 use crate::imaging::{FrameReader, Stack, StackError, stack};
 use crate::store::Store;
 use crate::uid::{SeriesUid, StudyUid};
@@ -80,7 +81,7 @@ pub(super) async fn frame(
     let series = SeriesUid::parse(&series).map_err(|_| ApiError::not_found("series"))?;
     let number = frame.strip_suffix(".i16").and_then(|number| number.parse::<usize>().ok());
     let number = number.ok_or_else(|| ApiError::not_found("frame; ask for 0.i16, 1.i16 and so on"))?;
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+    let known = slices::known(&headers);
     let read = move || read(&desk, &study, &series, number, &query, known.as_deref());
     Ok(match blocking(read).await? {
         (tag, Some(bytes)) => {

@@ -27,6 +27,7 @@ mod regions;
 mod reviews;
 pub mod shapes;
 mod shell;
+mod slices;
 mod structures;
 mod summary;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RETRY_AFTER};
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use super::Desk;
 use super::api::study_uid;
 use super::error::{ApiError, blocking};
 use super::shapes::{CurveAnswer, Problem, RegionAccepted};
+use super::slices::{self, Slice};
 use crate::store::Store;
 use crate::store::perfusion::{FilePart, PerfusionChoice, PerfusionPart, Spot};
 use crate::store::records::{Asked, Question};
@@ -43,29 +44,17 @@ pub(super) async fn map(
     State(desk): State<Arc<Desk>>,
     Path((study, finding, map, slice)): Path<(String, String, String, String)>,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let (store, study) = (desk.store.clone(), study_uid(&study)?);
-    let known = headers.get(IF_NONE_MATCH).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+) -> Result<Slice, ApiError> {
+    let (store, study, known) = (desk.store.clone(), study_uid(&study)?, slices::known(&headers));
     let read = move || {
         let part = perfusion(&store, &study, &finding)?;
         let (file, voxel_bytes, ending) = file_of(&part, &map)?;
-        let slice = slice.strip_suffix(ending).and_then(|number| number.parse::<u32>().ok());
-        let slice = slice.filter(|slice| *slice < part.grid.slices);
-        let slice = slice.ok_or_else(|| ApiError::not_found("slice; ask for 0.f32, 1.f32 and so on"))?;
-        let tag = format!("\"{}-{slice}\"", &file.sha256[..32]);
-        if known.as_deref() == Some(tag.as_str()) {
-            return Ok((tag, None));
-        }
-        let bytes = part.grid.columns as usize * part.grid.rows as usize * voxel_bytes;
-        let from = u64::from(slice) * bytes as u64;
-        Ok::<_, ApiError>((tag, Some(store.read_part(&study, &finding, file, from, bytes)?)))
+        let slice = slices::number(&slice, ending, part.grid.slices)?;
+        let count = part.grid.columns as usize * part.grid.rows as usize * voxel_bytes;
+        let from = u64::from(slice) * count as u64;
+        Slice::of(file, slice, known.as_deref(), || store.read_part(&study, &finding, file, from, count))
     };
-    let (tag, bytes) = blocking(read).await?;
-    let headers = [(ETAG, tag), (CACHE_CONTROL, "private, no-cache".to_owned())];
-    Ok(match bytes {
-        Some(bytes) => (headers, [(CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
-        None => (StatusCode::NOT_MODIFIED, headers).into_response(),
-    })
+    blocking(read).await
 }
 
 fn file_of<'a>(part: &'a PerfusionPart, name: &str) -> Result<(&'a FilePart, usize, &'static str), ApiError> {
