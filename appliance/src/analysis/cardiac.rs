@@ -237,7 +237,7 @@ fn fill(
     let fell_back = fell_back.flatten().map(|text| Warning { code: PROVIDER.into(), text });
     finding.warnings.extend(fell_back);
     if let Some(model) = &part.model {
-        finding.algorithm.processor = format!("onnx {}: {} {}", model.provider, model.name, model.version);
+        finding.algorithm.processor = model.processor();
     }
     if let Err(why) = measure(finding, part.clone(), &contours) {
         does_not_apply(finding, format!("{why}; {ADVICE}"));

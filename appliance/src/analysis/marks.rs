@@ -65,7 +65,7 @@ pub(super) fn fill(
     }
     let model = &part.model;
     finding.label = part.candidate_label();
-    finding.algorithm.processor = format!("onnx {}: {} {}", model.provider, model.name, model.version);
+    finding.algorithm.processor = model.processor();
     let mut warn = |code: &str, text: String| finding.warnings.push(Warning { code: code.into(), text });
     warn("model", format!("{} {}: {}", model.name, model.version, model.statement));
     warn("levels", format!("{LEVELS}: thresholds on the network's own number, a suggestion for each mark"));

@@ -82,6 +82,13 @@ pub struct ModelUsed {
     pub statement: String,
 }
 
+impl ModelUsed {
+    /// Where it ran and what it was, as an algorithm's processor.
+    pub fn processor(&self) -> String {
+        format!("onnx {}: {} {}", self.provider, self.name, self.version)
+    }
+}
+
 /// One slice at end diastole and end systole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct CardiacSlice {
