@@ -9,6 +9,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use super::{Component, Criteria, Found, Turn};
 use crate::engine::{Binding, Buffer, Engine, EngineError, Program};
 use crate::processor::Gpu;
@@ -199,7 +201,7 @@ fn attempt(gpu: &mut Gpu, turn: &Turn<'_>, criteria: Criteria) -> Result<Option<
         return Ok(None);
     }
     records.retain(|record| record.pixels >= criteria.minimum_pixels);
-    records.sort_unstable_by_key(|record| record.first);
+    records.par_sort_unstable_by_key(|record| record.first);
     let outside = records.last().is_some_and(|last| last.first / 32 >= turn_words);
     if outside || records.len() != counts.lesions as usize {
         return Err(EngineError::Nonsense("a lesion outside the turn"));

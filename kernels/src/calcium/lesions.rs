@@ -2,8 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::{Bounds, Lesion, Run, Score, SliceLesion};
+use super::outline::{Outlined, SliceOutlines};
+use super::{Bounds, Lesion, Score, SliceLesion};
 use crate::Geometry;
+
+/// Neighbouring slices of a task at least: fewer are done before another core has woken up.
+const SLICES_OF_TASK: usize = 8;
 
 /// Thickness of the original protocol's slices, which the Agatston sum is scaled to.
 const AGATSTON_SLICE_MM: f64 = 3.0;
@@ -48,56 +52,79 @@ fn exact(count: u64) -> f64 {
 }
 
 /// Adds up slice lesions (ordered by slice, then first pixel) and groups those that touch.
-pub(super) fn group(scored: Vec<SliceLesion>, units: Units, fragments: u32) -> Score {
-    // The sums are integers and become a number once, so their order cannot change it.
-    let agatston = units.agatston(scored.iter().map(weighted_pixels).sum());
-    let volume_mm3 = units.volume_mm3(scored.iter().map(|lesion| u64::from(lesion.pixels)).sum());
-
-    let groups = touching(&scored);
-    let mut slices: Vec<Vec<SliceLesion>> = vec![Vec::new(); scored.len()];
-    for (lesion, group) in scored.into_iter().zip(groups) {
-        slices[group].push(lesion);
+pub(super) fn group(scored: Vec<SliceOutlines>, units: Units, fragments: u32) -> Score {
+    let Touching { numbers, sizes } = touching(&scored);
+    let mut groups: Vec<Group> = sizes.into_iter().map(Group::new).collect();
+    let outlines = scored.into_iter().flat_map(|slice| slice.lesions);
+    for (outlined, number) in outlines.zip(numbers) {
+        groups[number].add(outlined);
     }
-    slices.retain(|slices| !slices.is_empty());
-    let mut lesions: Vec<Lesion> = slices.into_par_iter().map(|slices| lesion(slices, units)).collect();
+    // The sums are integers and become a number once, so their order cannot change it.
+    let agatston = units.agatston(groups.iter().map(|group| group.weighted_pixels).sum());
+    let volume_mm3 = units.volume_mm3(groups.iter().map(|group| group.pixels).sum());
+    let mut lesions: Vec<Lesion> = groups.into_iter().map(|group| group.lesion(units)).collect();
     // Stable: equals stay in the order of their first pixel.
     lesions.sort_by(|a, b| b.agatston.total_cmp(&a.agatston));
     Score { agatston, volume_mm3, lesions, fragments }
 }
 
-fn weighted_pixels(lesion: &SliceLesion) -> u64 {
-    u64::from(lesion.weight) * u64::from(lesion.pixels)
+/// Slice lesions that touch, added up.
+struct Group {
+    weighted_pixels: u64,
+    pixels: u64,
+    hounsfield_sum: i64,
+    peak_hu: i16,
+    /// Twice the sums of column, row and slice numbers.
+    doubled: [u64; 3],
+    bounds: Bounds,
+    slices: Vec<SliceLesion>,
 }
 
-fn lesion(slices: Vec<SliceLesion>, units: Units) -> Lesion {
-    let pixels: u64 = slices.iter().map(|slice| u64::from(slice.pixels)).sum();
-    let hounsfield_sum: i64 = slices.iter().map(|slice| slice.hounsfield_sum).sum();
-    // Twice the sums of column, row and slice numbers: the middle of a run may lie between two columns.
-    let mut doubled = [0_u64; 3];
-    let mut bounds = Bounds { first: [u32::MAX; 3], last: [0; 3] };
-    for slice in &slices {
-        for run in &slice.runs {
-            let length = u64::from(run.length);
-            doubled[0] += length * (2 * u64::from(run.first_column) + length - 1);
-            doubled[1] += length * 2 * u64::from(run.row);
-            doubled[2] += length * 2 * u64::from(slice.slice);
-            bounds.add([run.first_column, run.row, slice.slice]);
-            bounds.add([run.first_column + run.length - 1, run.row, slice.slice]);
+impl Group {
+    fn new(slice_lesions: usize) -> Self {
+        Self {
+            weighted_pixels: 0,
+            pixels: 0,
+            hounsfield_sum: 0,
+            peak_hu: i16::MIN,
+            doubled: [0; 3],
+            bounds: Bounds::EMPTY,
+            slices: Vec::with_capacity(slice_lesions),
         }
     }
-    Lesion {
-        agatston: units.agatston(slices.iter().map(weighted_pixels).sum()),
-        volume_mm3: units.volume_mm3(pixels),
-        hounsfield_mm3: units.hounsfield_mm3(hounsfield_sum),
-        peak_hu: slices.iter().map(|slice| slice.peak_hu).max().expect("a lesion has at least one slice"),
-        center_voxel: doubled.map(|sum| exact(sum) / 2.0 / exact(pixels)),
-        bounds,
-        slices,
+
+    fn add(&mut self, outlined: Outlined) {
+        let Outlined { lesion, doubled: [columns, rows], bounds } = outlined;
+        let pixels = u64::from(lesion.pixels);
+        self.weighted_pixels += u64::from(lesion.weight) * pixels;
+        self.pixels += pixels;
+        self.hounsfield_sum += lesion.hounsfield_sum;
+        self.peak_hu = self.peak_hu.max(lesion.peak_hu);
+        self.doubled[0] += columns;
+        self.doubled[1] += rows;
+        self.doubled[2] += pixels * 2 * u64::from(lesion.slice);
+        self.bounds.add(bounds.first);
+        self.bounds.add(bounds.last);
+        self.slices.push(lesion);
+    }
+
+    fn lesion(self, units: Units) -> Lesion {
+        Lesion {
+            agatston: units.agatston(self.weighted_pixels),
+            volume_mm3: units.volume_mm3(self.pixels),
+            hounsfield_mm3: units.hounsfield_mm3(self.hounsfield_sum),
+            peak_hu: self.peak_hu,
+            center_voxel: self.doubled.map(|sum| exact(sum) / 2.0 / exact(self.pixels)),
+            bounds: self.bounds,
+            slices: self.slices,
+        }
     }
 }
 
 impl Bounds {
-    fn add(&mut self, voxel: [u32; 3]) {
+    pub(super) const EMPTY: Self = Self { first: [u32::MAX; 3], last: [0; 3] };
+
+    pub(super) fn add(&mut self, voxel: [u32; 3]) {
         for (axis, at) in voxel.into_iter().enumerate() {
             self.first[axis] = self.first[axis].min(at);
             self.last[axis] = self.last[axis].max(at);
@@ -105,67 +132,60 @@ impl Bounds {
     }
 }
 
-/// For each slice lesion the index of the first one of its group.
-fn touching(scored: &[SliceLesion]) -> Vec<usize> {
-    let of_slices = runs_by_slice(scored);
-    let pairs: Vec<Vec<(usize, usize)>> = of_slices.par_windows(2).map(touching_pairs).collect();
-    let mut parents: Vec<usize> = (0..scored.len()).collect();
-    for (lower, upper) in pairs.into_iter().flatten() {
-        union(&mut parents, lower, upper);
+/// Which slice lesions touch.
+struct Touching {
+    /// For each slice lesion the number of its group; groups are numbered as their first slice lesions come.
+    numbers: Vec<usize>,
+    /// Slice lesions of each group.
+    sizes: Vec<usize>,
+}
+
+fn touching(scored: &[SliceOutlines]) -> Touching {
+    let mut firsts = Vec::with_capacity(scored.len());
+    let mut all = 0;
+    for slice in scored {
+        firsts.push(all);
+        all += slice.lesions.len();
     }
-    (0..scored.len()).map(|lesion| find(&mut parents, lesion)).collect()
-}
-
-/// All runs of a slice, each with its lesion, row by row.
-struct SliceRuns {
-    slice: u32,
-    runs: Vec<(Run, usize)>,
-}
-
-fn runs_by_slice(scored: &[SliceLesion]) -> Vec<SliceRuns> {
-    let mut first = 0;
-    let mut chunks = Vec::new();
-    for of_slice in scored.chunk_by(|a, b| a.slice == b.slice) {
-        chunks.push((first, of_slice));
-        first += of_slice.len();
+    let pairs: Vec<Vec<(u32, u32)>> =
+        scored.par_windows(2).with_min_len(SLICES_OF_TASK).map(touching_pairs).collect();
+    let mut parents: Vec<usize> = (0..all).collect();
+    for (pairs, firsts) in pairs.into_iter().zip(firsts.windows(2)) {
+        for (lower, upper) in pairs {
+            union(&mut parents, firsts[0] + lower as usize, firsts[1] + upper as usize);
+        }
     }
-    let sorted = |(first, of_slice): (usize, &[SliceLesion])| {
-        let numbered = (first..).zip(of_slice);
-        let mut runs: Vec<(Run, usize)> =
-            numbered.flat_map(|(lesion, scored)| scored.runs.iter().map(move |&run| (run, lesion))).collect();
-        runs.sort_unstable();
-        SliceRuns { slice: of_slice[0].slice, runs }
-    };
-    chunks.into_par_iter().map(sorted).collect()
+    let mut touching = Touching { numbers: Vec::with_capacity(all), sizes: Vec::new() };
+    for lesion in 0..all {
+        let root = find(&mut parents, lesion);
+        if root == lesion {
+            touching.sizes.push(0);
+        }
+        let number = if root == lesion { touching.sizes.len() - 1 } else { touching.numbers[root] };
+        touching.sizes[number] += 1;
+        touching.numbers.push(number);
+    }
+    touching
 }
 
-/// Lesions of two neighbouring slices whose runs overlap or touch by a corner.
-fn touching_pairs(slices: &[SliceRuns]) -> Vec<(usize, usize)> {
+/// Lesions of two neighbouring slices whose runs overlap or touch by a corner, by their places in their slices.
+fn touching_pairs(slices: &[SliceOutlines]) -> Vec<(u32, u32)> {
     let mut pairs = Vec::new();
     let [lower, upper] = slices else { return pairs };
     if lower.slice + 1 != upper.slice {
         return pairs;
     }
-    // For the row before, the same and the row after: the first run above that is not wholly to the left. Runs come in
-    // order, so it only ever moves on.
-    let mut nearest = [0; 3];
-    for (run, lesion) in &lower.runs {
-        for (offset, from) in (0..).zip(&mut nearest) {
-            // One more than the row, so that the row before the first is 0.
-            let row_and_one = run.row + offset;
-            let before = |other: &Run| {
-                (other.row + 1, other.first_column + other.length) < (row_and_one, run.first_column)
-            };
-            while upper.runs.get(*from).is_some_and(|(other, _)| before(other)) {
-                *from += 1;
+    for (place, outlined) in (0..).zip(&lower.lesions) {
+        let first = pairs.len();
+        for &run in &outlined.lesion.runs {
+            for other in upper.rows.touching(run) {
+                // Lesions touch in many runs, but few touch one.
+                if !pairs[first..].contains(&(place, other)) {
+                    pairs.push((place, other));
+                }
             }
-            let end = run.first_column + run.length;
-            let near = |other: &Run| other.row + 1 == row_and_one && other.first_column <= end;
-            let touched = upper.runs[*from..].iter().take_while(|(other, _)| near(other));
-            pairs.extend(touched.map(|(_, other)| (*lesion, *other)));
         }
     }
-    pairs.dedup();
     pairs
 }
 

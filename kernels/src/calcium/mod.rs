@@ -31,6 +31,7 @@ mod components;
 pub(crate) mod gpu;
 mod lesions;
 mod outline;
+mod rows;
 
 use std::ops::ControlFlow;
 
