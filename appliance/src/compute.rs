@@ -16,7 +16,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use shares::{Kind, Shares};
 
-type Work = Box<dyn FnOnce(&mut Processor) + Send>;
+/// Does the work; what comes back hands its result to the asker.
+type Work = Box<dyn FnOnce(&mut Processor) -> Answer + Send>;
+type Answer = Box<dyn FnOnce()>;
 
 /// Where kernels run, and why there.
 #[derive(Clone, Debug)]
@@ -24,18 +26,41 @@ pub struct ProcessorInfo {
     pub kind: ProcessorKind,
     pub name: String,
     pub reason: String,
-    /// What happened to the GPU since the box started, in a sentence.
+    /// What the GPU did not do, in a sentence: since it was lost, or in the last job or frame, which had no room there.
     pub degraded: Option<String>,
 }
 
 impl ProcessorInfo {
-    fn of(processor: &Processor) -> Self {
+    fn of(processor: &Processor, notes: &Notes) -> Self {
         Self {
             kind: processor.kind(),
             name: processor.name().to_owned(),
             reason: processor.reason().to_owned(),
-            degraded: processor.degraded().map(str::to_owned),
+            degraded: notes.sentence(processor),
         }
+    }
+}
+
+/// Why the last job and the last frame were not the GPU's. One each: a frame says nothing about the job beside it.
+#[derive(Debug, Default)]
+struct Notes {
+    job: Option<String>,
+    frame: Option<String>,
+}
+
+impl Notes {
+    fn done(&mut self, kind: Kind, processor: &mut Processor) {
+        let note = match kind {
+            Kind::Job => &mut self.job,
+            Kind::Frame => &mut self.frame,
+        };
+        *note = processor.take_passed_over();
+    }
+
+    fn sentence(&self, processor: &Processor) -> Option<String> {
+        let said = [processor.degraded(), self.job.as_deref(), self.frame.as_deref()];
+        let said: Vec<&str> = said.into_iter().flatten().collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 }
 
@@ -96,25 +121,32 @@ fn work(
             return;
         }
     };
-    let info = ProcessorInfo::of(&processor);
+    let mut notes = Notes::default();
+    let info = ProcessorInfo::of(&processor, &notes);
     tracing::info!(name = info.name, reason = info.reason, "kernels run here");
     let mut degraded = info.degraded.clone();
     announce.send_replace(Some(Ok(info)));
     let mut shares = Shares::default();
     while let Some((kind, work)) = inboxes.next(&shares) {
         let begun = clock.now();
-        work(&mut processor);
+        let answer = work(&mut processor);
         let took = clock.now().saturating_duration_since(begun);
         match kind {
             Kind::Frame => shares.frame_took(took, !inboxes.jobs.is_empty()),
             Kind::Job => shares.job_took(took),
         }
-        if processor.degraded() != degraded.as_deref() {
-            let info = ProcessorInfo::of(&processor);
+        notes.done(kind, &mut processor);
+        let info = ProcessorInfo::of(&processor, &notes);
+        if info.degraded != degraded {
             degraded.clone_from(&info.degraded);
-            tracing::warn!(name = info.name, what = info.degraded, "the GPU failed");
+            match &degraded {
+                Some(what) => tracing::warn!(name = info.name, what, "not all work is the GPU's"),
+                None => tracing::info!(name = info.name, "the GPU does all work again"),
+            }
             announce.send_replace(Some(Ok(info)));
         }
+        // Whoever waits for the result finds the note about it.
+        answer();
     }
 }
 
@@ -173,8 +205,11 @@ impl Compute {
         let (answer, answered) = oneshot::channel();
         let span = tracing::Span::current();
         let work: Work = Box::new(move |processor| {
-            // Nobody waiting any more: the asker was stopped.
-            let _ = answer.send(span.in_scope(|| work(processor)));
+            let done = span.in_scope(|| work(processor));
+            Box::new(move || {
+                // Nobody waiting any more: the asker was stopped.
+                let _ = answer.send(done);
+            })
         });
         let gone = || NoProcessor("a kernel panicked; the log of the compute thread says where".into());
         if inbox.send(work).await.is_err() {

@@ -1,5 +1,7 @@
 //! Where kernels run: a GPU that passed the boot probe, or the CPU twin with the reason why.
 
+mod recovery;
+
 use std::ops::Range;
 
 use crate::engine::{self, Adapter, AdapterKind, DeviceTime, Engine, EngineError, Outcome, Program};
@@ -41,7 +43,11 @@ pub struct Processor {
     name: String,
     reason: String,
     degraded: Option<String>,
+    /// Why a job was the twin's although there is a device, until somebody asks.
+    passed_over: Option<String>,
     turn_voxels: Option<usize>,
+    /// Threads of the twin while a device is open: made when a job first needs them.
+    spare: Option<rayon::ThreadPool>,
 }
 
 /// It may be opened on one thread and used on another.
@@ -175,7 +181,7 @@ impl Processor {
                     }
                     let name = format!("{} (driver {})", adapter.name, adapter.driver);
                     let place = Owned::Gpu(Box::new(gpu));
-                    return Ok(Self { wish, place, name, reason, degraded: None, turn_voxels: None });
+                    return Ok(Self::new(wish, place, name, reason));
                 }
                 Err(why) => passed_over.push(format!("{}: {why}", adapter.name)),
             }
@@ -184,12 +190,13 @@ impl Processor {
     }
 
     fn twin(wish: Wish, reason: String) -> Self {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .thread_name(|index| format!("twin-{index}"))
-            .build()
-            .expect("a machine that starts the box starts a thread for each core");
+        let pool = pool();
         let name = format!("CPU twin, {} threads", pool.current_num_threads());
-        Self { wish, place: Owned::Twin(pool), name, reason, degraded: None, turn_voxels: None }
+        Self::new(wish, Owned::Twin(pool), name, reason)
+    }
+
+    fn new(wish: Wish, place: Owned, name: String, reason: String) -> Self {
+        Self { wish, place, name, reason, degraded: None, passed_over: None, turn_voxels: None, spare: None }
     }
 
     pub fn kind(&self) -> ProcessorKind {
@@ -212,6 +219,11 @@ impl Processor {
     /// What happened to the GPU since the processor was opened, in a sentence; `None` when nothing did.
     pub fn degraded(&self) -> Option<&str> {
         self.degraded.as_deref()
+    }
+
+    /// Why a job since this was last asked ran on the twin although a GPU is open, in a sentence; `None` when none did.
+    pub fn take_passed_over(&mut self) -> Option<String> {
+        self.passed_over.take()
     }
 
     /// `None` on the twin.
@@ -250,59 +262,6 @@ impl Processor {
         self.turn_voxels
     }
 
-    /// Runs a job. One that met a lost or hung device is begun again, first on a freshly opened device, then on the twin.
-    pub(crate) fn recovering<T, E>(
-        &mut self,
-        mut job: impl FnMut(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        for recover in [Self::open_again, Self::fall_back] {
-            let result = job(self);
-            let Some(fault) = self.fault().filter(|_| result.is_err()) else { return result };
-            recover(self, &fault);
-        }
-        job(self)
-    }
-
-    /// Takes the device away, as a driver's reset does.
-    #[cfg(test)]
-    pub(crate) fn lose_device(&self) {
-        if let Owned::Gpu(gpu) = &self.place {
-            gpu.engine.lose();
-        }
-    }
-
-    fn fault(&self) -> Option<EngineError> {
-        let Owned::Gpu(gpu) = &self.place else { return None };
-        gpu.engine.fault()
-    }
-
-    fn open_again(&mut self, fault: &EngineError) {
-        let turn_voxels = self.turn_voxels;
-        // The lost device goes first: two at once may not fit.
-        *self = Self::twin(self.wish, String::new());
-        match Self::gpu(self.wish) {
-            Ok(again) => {
-                let note = format!("{fault}; {} was opened again", again.name);
-                *self = Self { degraded: Some(note), turn_voxels, ..again };
-            }
-            Err(why) => {
-                self.turn_voxels = turn_voxels;
-                self.give_up(format!("{fault}, and no device opened after it: {why}"));
-            }
-        }
-    }
-
-    fn fall_back(&mut self, fault: &EngineError) {
-        let turn_voxels = self.turn_voxels;
-        *self = Self { turn_voxels, ..Self::twin(self.wish, String::new()) };
-        self.give_up(format!("the GPU failed twice in one job: {fault}"));
-    }
-
-    fn give_up(&mut self, why: String) {
-        self.degraded = Some(format!("{why}; kernels run on the CPU twin until the box is started again"));
-        self.reason = why;
-    }
-
     /// The turns of a volume: whole slices, at least one, within one slab of the device.
     pub(crate) fn turns(&self, dimensions: Dimensions) -> Result<Vec<Range<u32>>, EngineError> {
         let (turn_voxels, cut) = match &self.place {
@@ -323,6 +282,14 @@ impl Processor {
         }
         Ok(turns)
     }
+}
+
+/// The twin's threads.
+fn pool() -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new()
+        .thread_name(|index| format!("twin-{index}"))
+        .build()
+        .expect("a machine that starts the box starts a thread for each core")
 }
 
 /// The adapter's engine, if it passes the probe.

@@ -12,11 +12,3 @@ pub(crate) mod reformat;
 pub(crate) mod rendering;
 mod sampling;
 pub(crate) mod structures;
-
-/// Works on a pool of threads, or on the one that every process has: where a GPU was meant and did not fit.
-fn within(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() + Send) {
-    match pool {
-        Some(pool) => pool.install(work),
-        None => work(),
-    }
-}

@@ -8,7 +8,6 @@ use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use super::sampling::{Sampler, Spot};
-use super::within;
 use crate::rendering::{Cut, OUTSIDE, Projection, RenderError, VoxelRow};
 use crate::volume::Volume;
 
@@ -16,7 +15,7 @@ use crate::volume::Volume;
 const SAMPLES_PER_TURN: usize = 4 << 20;
 
 pub(crate) fn reformat(
-    pool: Option<&ThreadPool>,
+    pool: &ThreadPool,
     volume: &Volume,
     cut: &Cut,
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
@@ -28,7 +27,7 @@ pub(crate) fn reformat(
     let turns = values.chunks_mut(width * rows_per_turn).zip(cut.rows.chunks(rows_per_turn));
     let mut done = 0;
     for (values, rows) in turns {
-        within(pool, || {
+        pool.install(|| {
             values.par_chunks_mut(width).zip(rows).for_each(|(pixels, row)| {
                 for (column, pixel) in pixels.iter_mut().enumerate() {
                     *pixel = value(&sampler, volume, cut, row, column as f32);

@@ -16,7 +16,6 @@ use wide::{CmpGt, CmpLt, f32x4};
 use super::bricks::Bricks;
 use super::four::{Fours, Spots, whole};
 use super::sampling::Sampler;
-use super::within;
 use crate::rendering::{
     CELL, Frame, MODE_AVERAGE, MODE_MAXIMUM, MODE_MINIMUM, MODE_VOLUME, Macrocells, Planned, RenderError,
     Scene,
@@ -36,22 +35,20 @@ const NEVER_MM: f32 = 1e9;
 
 /// The whole picture, in turns of some rows.
 pub(crate) fn render(
-    pool: Option<&ThreadPool>,
+    pool: &ThreadPool,
     scene: &Scene,
     planned: &Planned,
     distances: &[u8],
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
 ) -> Result<Vec<[u8; 4]>, RenderError> {
-    let mut bricks = None;
-    within(pool, || bricks = Some(scene.bricks()));
-    let bricks = bricks.expect("the work was done");
+    let bricks = pool.install(|| scene.bricks());
     let marcher = Marcher::new(scene, bricks, planned, distances);
     let (width, height) = (planned.frame.width as usize, planned.frame.height as usize);
     let mut picture = vec![[0; 4]; width * height];
     for (turn, band) in picture.chunks_mut(width * ROWS_PER_TURN).enumerate() {
         let first_row = turn * ROWS_PER_TURN;
         let rows = band.len() / width;
-        within(pool, || marcher.band(band, width, first_row));
+        pool.install(|| marcher.band(band, width, first_row));
         if checkpoint((first_row + rows) as f32 / height as f32).is_break() {
             return Err(RenderError::Cancelled);
         }

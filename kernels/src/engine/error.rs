@@ -2,7 +2,8 @@
 
 use super::PATIENCE;
 
-/// What a caller can do about it: `OverBudget` and `TooLarge` want smaller work, `Lost` and `Hung` another device.
+/// What a caller can do about it: `OverBudget`, `OutOfMemory`, `TooLarge` and `Lacks` want the work done elsewhere,
+/// `Lost` and `Hung` another device.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("the GPU's driver gave no device: {0}")]
@@ -17,6 +18,8 @@ pub enum EngineError {
     OutOfMemory,
     #[error("the GPU binds at most {limit_bytes} bytes, {bytes} were asked for `{buffer}`")]
     TooLarge { buffer: &'static str, bytes: u64, limit_bytes: u64 },
+    #[error("the GPU has no {0}")]
+    Lacks(&'static str),
     #[error("the GPU's driver refused the work: {0}")]
     Refused(String),
     #[error("the GPU handed back what cannot be: {0}")]
@@ -25,4 +28,11 @@ pub enum EngineError {
     Lost(String),
     #[error("the GPU did not answer for {} s", PATIENCE.as_secs())]
     Hung,
+}
+
+impl EngineError {
+    /// Whether this one job was too much for a device that serves the next.
+    pub(crate) fn is_the_jobs_size(&self) -> bool {
+        matches!(self, Self::OverBudget { .. } | Self::OutOfMemory | Self::TooLarge { .. } | Self::Lacks(_))
+    }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Ledger(Arc<Mutex<Books>>);
 
 #[derive(Debug)]
 struct Books {
+    /// Never more than this, whatever the device allows.
+    ceiling_bytes: u64,
     budget_bytes: u64,
     current_bytes: u64,
     peak_bytes: u64,
@@ -33,6 +35,7 @@ pub(super) struct Charge {
 impl Ledger {
     pub(super) fn new() -> Self {
         let books = Books {
+            ceiling_bytes: BUDGET_BYTES_MAX,
             budget_bytes: BUDGET_BYTES_MAX,
             current_bytes: 0,
             peak_bytes: 0,
@@ -47,7 +50,15 @@ impl Ledger {
 
     /// What the device allows this process now; never more than [`BUDGET_BYTES_MAX`].
     pub(super) fn narrow(&self, allowed_bytes: u64) {
-        self.books().budget_bytes = allowed_bytes.min(BUDGET_BYTES_MAX);
+        let mut books = self.books();
+        books.budget_bytes = allowed_bytes.min(books.ceiling_bytes);
+    }
+
+    /// A smaller device.
+    #[cfg(test)]
+    pub(crate) fn lower_ceiling(&self, bytes: u64) {
+        let mut books = self.books();
+        (books.ceiling_bytes, books.budget_bytes) = (bytes, bytes);
     }
 
     pub(crate) fn current_bytes(&self) -> u64 {

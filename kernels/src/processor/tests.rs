@@ -1,8 +1,12 @@
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::{Processor, ProcessorKind, Wish};
 use crate::calcium::{Protocol, Score, score};
 use crate::engine::BUDGET_BYTES_MAX;
+use crate::perfusion::{self, Choice, Dynamic, Parameters, SliceSeries};
+use crate::rendering::{self, RenderError};
+use crate::structures::{Conditions, structures};
 use crate::{Dimensions, Geometry, Region, Volume};
 
 fn gpu() -> Processor {
@@ -76,12 +80,117 @@ fn a_job_that_loses_two_devices_is_done_on_the_twin_and_the_processor_stays_ther
 fn an_error_that_is_not_the_devices_is_not_tried_again() {
     let mut processor = gpu();
     let mut attempts = 0;
-    let answer: Result<(), &str> = processor.recovering(|_| {
+    let answer: Result<(), RenderError> = processor.recovering(|_| {
         attempts += 1;
-        Err("a matter of the input")
+        Err(RenderError::View("a matter of the input"))
     });
-    assert_eq!((answer, attempts), (Err("a matter of the input"), 1));
-    assert_eq!(processor.degraded(), None);
+    assert!(matches!(answer, Err(RenderError::View(_))) && attempts == 1);
+    assert_eq!((processor.take_passed_over(), processor.degraded()), (None, None));
+}
+
+/// A device with room for so many bytes.
+fn narrowed(processor: &mut Processor, bytes: u64) {
+    let super::Place::Gpu(gpu) = processor.place() else { panic!("the twin has no device") };
+    gpu.evict();
+    gpu.engine.ledger().lower_ceiling(bytes);
+}
+
+/// Runs a job on a device without room for it, on the twin, and on the device as it is.
+fn passes_over<T: PartialEq + std::fmt::Debug>(what: &str, job: impl Fn(&mut Processor) -> T) {
+    let mut processor = gpu();
+    narrowed(&mut processor, 1 << 20);
+    let found = job(&mut processor);
+    let note = processor.take_passed_over().unwrap_or_else(|| panic!("{what} found room"));
+    assert!(note.contains("device memory") && note.contains("CPU twin"), "{what}: {note}");
+    assert_eq!(found, job(&mut Processor::open(Wish::Twin).unwrap()), "{what}: not what the twin says");
+    assert_eq!((processor.kind(), processor.degraded()), (ProcessorKind::Gpu, None), "{what}");
+
+    narrowed(&mut processor, BUDGET_BYTES_MAX);
+    processor.take_device_time();
+    job(&mut processor);
+    assert_eq!(processor.take_passed_over(), None, "{what}: the device is used again");
+    assert!(processor.take_device_time().is_some(), "{what}: the device did nothing");
+}
+
+fn go_on(_: f32) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn a_score_without_room_on_the_device_is_the_twins_for_that_job_alone() {
+    let volume = volume();
+    passes_over("calcium", |processor| run(processor, &volume));
+}
+
+#[test]
+fn structures_without_room_on_the_device_are_the_twins() {
+    // A body in air, so that there is something to label.
+    let Dimensions { columns, rows, slices } = volume().dimensions();
+    let body = |at: usize| {
+        let (column, row) = (at as u32 % columns, at as u32 / columns % rows);
+        if (10..60).contains(&column) && (5..35).contains(&row) { 40 } else { -1000 }
+    };
+    let hounsfield = (0..volume().dimensions().len()).map(body).collect();
+    let dimensions = Dimensions { columns, rows, slices };
+    let body = Volume::new(dimensions, volume().geometry().clone(), hounsfield).unwrap();
+    passes_over("structures", |processor| {
+        structures(processor, &body, Conditions::default(), &mut go_on).map_err(|error| error.to_string())
+    });
+}
+
+#[test]
+fn pictures_without_room_on_the_device_are_the_twins() {
+    let volume = Arc::new(volume());
+    let scene = rendering::Scene::new(volume.clone(), None).unwrap();
+    let camera = scene.camera([0.0, 1.0, 0.2], [0.0, 0.0, 1.0]);
+    let style = rendering::Style::Volume { transfer: scene.preset(rendering::Preset::ALL[0]), shaded: true };
+    let view = rendering::View::new(camera, 48, 32, style);
+    passes_over("rendering", |processor| rendering::render(processor, &scene, &view, &mut go_on).unwrap());
+    let place = rendering::PlanePlace {
+        origin_mm: [1.0, 2.0, 6.0],
+        right_mm: [0.5, 0.0, 0.1],
+        down_mm: [0.0, 0.5, 0.0],
+        columns: 40,
+        rows: 30,
+    };
+    let request = rendering::Reformat::plane(&place, 2.0, rendering::Projection::Average).unwrap();
+    passes_over("reformat", |processor| {
+        rendering::reformat(processor, &volume, &request, &mut go_on).unwrap()
+    });
+    let values: Vec<i16> = (0..40 * 30).map(|at| at % 300).collect();
+    let frame = rendering::Flat { columns: 40, rows: 30, values: &values };
+    let grey = rendering::GreyTable::window(rendering::Window { center: 150.0, width: 200.0 }, false);
+    passes_over("blending", |processor| rendering::blend(processor, &frame, &grey, &[]).unwrap());
+}
+
+#[test]
+fn maps_without_room_on_the_device_are_the_twins() {
+    let dimensions = Dimensions { columns: 20, rows: 12, slices: 2 };
+    let bolus = |time: f64, late: f64| {
+        let x = (time - late).max(0.0) / 5.0;
+        x.powi(3) * (3.0 * (1.0 - x)).exp()
+    };
+    let slice = |_| {
+        let times_s: Vec<f64> = (0..40).map(f64::from).collect();
+        let voxel = |time: f64, at: usize| match at {
+            0 => 400.0 * bolus(time, 8.0),
+            1 => 420.0 * bolus(time, 11.0),
+            _ => 20.0 * bolus(time, 8.0 + (at % 5) as f64),
+        };
+        let frame = |time: f64| (0..240).map(move |at| (35.0 + voxel(time, at)).round() as i16);
+        SliceSeries { hounsfield: times_s.iter().copied().flat_map(frame).collect(), times_s }
+    };
+    let dynamic = Dynamic::new(dimensions, volume().geometry().clone(), (0..2).map(slice).collect()).unwrap();
+    let at = |first: u32| {
+        Choice::Drawn(Region::from_fn(dimensions, move |column, row, _| column == first && row == 0))
+    };
+    let brain = Choice::Drawn(Region::from_fn(dimensions, |_, row, _| row > 1));
+    let parameters = Parameters { artery: at(0), vein: at(1), brain, ..Parameters::default() };
+    passes_over("perfusion", |processor| {
+        let found = perfusion::analyse(processor, &dynamic, &parameters, &mut go_on).unwrap();
+        // To the bit, and so that NaN is itself.
+        found.maps.cbf.iter().chain(&found.maps.tmax).map(|value| value.to_bits()).collect::<Vec<_>>()
+    });
 }
 
 #[test]

@@ -119,10 +119,7 @@ pub fn blend(
         return Err(RenderError::View("a frame has at most two layers, each with a byte for each pixel"));
     }
     let rgba = processor.recovering(|processor| match processor.place() {
-        Place::Gpu(gpu) => match gpu::blend(gpu, frame, grey, layers) {
-            Err(error) if error.wants_smaller_work() => Ok(cpu::blending::blend(frame, grey, layers)),
-            blended => blended,
-        },
+        Place::Gpu(gpu) => gpu::blend(gpu, frame, grey, layers),
         Place::Twin(pool) => Ok(pool.install(|| cpu::blending::blend(frame, grey, layers))),
     })?;
     Ok(Image { width: frame.columns, height: frame.rows, rgba })

@@ -115,15 +115,15 @@ fn rendered(
     Ok(outcome.values(pixels).to_vec())
 }
 
-/// The values of a slab. `None` where the device has no texture that gives whole values back.
-pub(crate) fn reformat(gpu: &mut Gpu, volume: &Volume, cut: &Cut) -> Result<Option<Vec<i16>>, RenderError> {
-    if !gpu.engine.has_16bit_norm() {
-        return Ok(None);
-    }
-    reformatted(gpu, volume, cut).map(Some).map_err(refused)
+/// The values of a slab.
+pub(crate) fn reformat(gpu: &mut Gpu, volume: &Volume, cut: &Cut) -> Result<Vec<i16>, RenderError> {
+    reformatted(gpu, volume, cut).map_err(refused)
 }
 
 fn reformatted(gpu: &mut Gpu, volume: &Volume, cut: &Cut) -> Result<Vec<i16>, EngineError> {
+    if !gpu.engine.has_16bit_norm() {
+        return Err(EngineError::Lacks("texture that gives 16-bit values back whole"));
+    }
     let rows = u32::try_from(cut.rows.len()).expect("a slab has at most 4096 rows");
     let values_bytes = u64::from(cut.columns) * u64::from(rows) * 4;
     let rows_bytes = size_of_val(&*cut.rows) as u64;

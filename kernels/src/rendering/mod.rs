@@ -39,7 +39,6 @@ pub use transfer::{Point, Preset, TransferFunction};
 pub use view::{Clip, Labels, Plane, Projection, Quality, SIDE_MAX, Style, View, Window};
 
 use crate::cpu;
-use crate::engine::EngineError;
 use crate::identity::Identity;
 use crate::processor::{Place, Processor, ProcessorError};
 use crate::volume::Volume;
@@ -171,15 +170,9 @@ pub fn render(
     let planned = frame::plan(scene, view)?;
     let [width, height] = view.size();
     let distances = scene.distances(&view.style, &planned.table);
-    let rgba = processor.recovering(|processor| {
-        let pool = match processor.place() {
-            Place::Gpu(gpu) => match gpu::render(gpu, scene, &planned, &distances) {
-                Err(error) if error.wants_smaller_work() => None,
-                drawn => return said(drawn, checkpoint),
-            },
-            Place::Twin(pool) => Some(pool),
-        };
-        cpu::rendering::render(pool, scene, &planned, &distances, checkpoint)
+    let rgba = processor.recovering(|processor| match processor.place() {
+        Place::Gpu(gpu) => said(gpu::render(gpu, scene, &planned, &distances), checkpoint),
+        Place::Twin(pool) => cpu::rendering::render(pool, scene, &planned, &distances, checkpoint),
     })?;
     Ok(Image { width, height, rgba })
 }
@@ -191,17 +184,6 @@ fn said<T>(
 ) -> Result<T, RenderError> {
     let drawn = drawn?;
     if checkpoint(1.0).is_break() { Err(RenderError::Cancelled) } else { Ok(drawn) }
-}
-
-impl RenderError {
-    /// What does not fit on the device is drawn by the twin.
-    fn wants_smaller_work(&self) -> bool {
-        use EngineError::{OutOfMemory, OverBudget, TooLarge};
-        matches!(
-            self,
-            Self::Processor(ProcessorError::Engine(OverBudget { .. } | TooLarge { .. } | OutOfMemory))
-        )
-    }
 }
 
 #[cfg(test)]

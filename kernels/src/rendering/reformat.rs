@@ -212,16 +212,9 @@ pub fn reformat(
         }
     });
     let cut = Cut { rows: rows.collect(), columns: request.columns, samples, projection: request.projection };
-    let values = processor.recovering(|processor| {
-        let pool = match processor.place() {
-            Place::Gpu(gpu) => match gpu::reformat(gpu, volume, &cut) {
-                Ok(Some(values)) => return said(Ok(values), checkpoint),
-                Err(error) if !error.wants_smaller_work() => return Err(error),
-                Ok(None) | Err(_) => None,
-            },
-            Place::Twin(pool) => Some(pool),
-        };
-        cpu::reformat::reformat(pool, volume, &cut, checkpoint)
+    let values = processor.recovering(|processor| match processor.place() {
+        Place::Gpu(gpu) => said(gpu::reformat(gpu, volume, &cut), checkpoint),
+        Place::Twin(pool) => cpu::reformat::reformat(pool, volume, &cut, checkpoint),
     })?;
     Ok(Slice { columns: request.columns, rows: cut.rows.len() as u32, values })
 }

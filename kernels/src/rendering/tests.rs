@@ -42,7 +42,7 @@ fn leaping_over_nothing_changes_no_pixel() {
                 let distances = scene.distances(&view.style, &planned.table);
                 let nowhere = vec![0; distances.len()];
                 let picture = |distances: &[u8]| {
-                    cpu::rendering::render(Some(&pool), &scene, &planned, distances, &mut |_| {
+                    cpu::rendering::render(&pool, &scene, &planned, distances, &mut |_| {
                         ControlFlow::Continue(())
                     })
                     .expect("nobody cancels")
