@@ -158,6 +158,34 @@ pub(crate) const PERFUSION_DECONVOLVE: Kernel = Kernel {
     ],
 };
 
+pub(crate) const PERFUSION_SOFTEN: Kernel = Kernel {
+    name: "perfusion_soften",
+    wgsl: include_str!("../wgsl/perfusion_soften.wgsl"),
+    workgroup: LINE,
+    bindings: &[("axis", Uniform), ("hard", Read), ("soft", ReadWrite)],
+};
+
+pub(crate) const PERFUSION_HALVE: Kernel = Kernel {
+    name: "perfusion_halve",
+    wgsl: include_str!("../wgsl/perfusion_halve.wgsl"),
+    workgroup: LINE,
+    bindings: &[("level", Uniform), ("finer", Read), ("coarser", ReadWrite)],
+};
+
+pub(crate) const PERFUSION_ALIGN: Kernel = Kernel {
+    name: "perfusion_align",
+    wgsl: include_str!("../wgsl/perfusion_align.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("level", Uniform),
+        ("points", Read),
+        ("places", Read),
+        ("values", Read),
+        ("sums", ReadWrite),
+        ("differences", ReadWrite),
+    ],
+};
+
 /// The workgroup of kernels of which every invocation makes one pixel.
 const TILE: [u32; 3] = [8, 8, 1];
 
@@ -234,7 +262,7 @@ pub(crate) const COPYING: Kernel = Kernel {
 
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 15] = [
+pub(crate) const KERNELS: [&Kernel; 18] = [
     &CALCIUM_MASK,
     &CALCIUM_MERGE,
     &CALCIUM_FLATTEN,
@@ -244,6 +272,9 @@ pub(crate) const KERNELS: [&Kernel; 15] = [
     &PERFUSION_FRAMES,
     &PERFUSION_SMOOTH,
     &PERFUSION_DECONVOLVE,
+    &PERFUSION_SOFTEN,
+    &PERFUSION_HALVE,
+    &PERFUSION_ALIGN,
     &RENDERING,
     &REFORMAT,
     &BLENDING,

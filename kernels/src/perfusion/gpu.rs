@@ -5,13 +5,16 @@
 //!   survey: baseline, peak, when
 //!   frames: moved back, only the brain --smooth down, across--> planes --deconvolve, some voxels at a time--> maps
 //! ```
-//! A series that does not fit is sent slab by slab, each with a margin of slices as wide as the motion. Alignment,
-//! tissue and the choice of vessels are the host's: they look at little.
+//! A series that does not fit is sent slab by slab, each with a margin of slices as wide as the motion. Tissue and the
+//! choice of vessels are the host's: they look at little.
 
+pub(super) mod alignment;
 mod layout;
 
 use std::ops::Range;
 
+#[cfg(test)]
+pub(crate) use alignment::{Halving, LevelUniform, Placed, Softening};
 #[cfg(test)]
 pub(crate) use layout::SlabUniform;
 pub(crate) use layout::{Deconvolution, Line, Place};

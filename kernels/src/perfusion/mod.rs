@@ -1,7 +1,7 @@
 //! CT perfusion: how much blood reaches each voxel, how much it holds, and how late it comes.
 //!
 //! ```text
-//! dynamic --align passes--> poses --one time axis--> curves --survey--> baseline, peaks
+//! dynamic --align passes (GPU or twin)--> poses --one time axis--> curves --survey--> baseline, peaks
 //!    baseline --> brain, CSF        peaks --> arterial input, venous output
 //! curves + arterial input --deconvolve (GPU or twin)--> CBF CBV MTT TTP Tmax --> core, hypoperfusion, mismatch
 //! ```
@@ -58,6 +58,8 @@ pub use dynamic::{Dynamic, DynamicError, MAX_FRAMES, SliceSeries};
 pub(crate) use feeders::Survey;
 pub use guards::Guard;
 pub use mismatch::Mismatch;
+#[cfg(test)]
+pub(crate) use motion::Point;
 pub use motion::{Motion, Pass, Pose};
 pub use parameters::{Choice, Method, Parameters, Reference};
 pub(crate) use residue::{Component, MINIMUM_COMPONENTS, Plan, RichardsonLucy};

@@ -4,15 +4,21 @@
 //! The other passes are aligned with it on a pyramid, coarse to fine, by Gauss-Newton on the squared difference at
 //! the points of the reference where the picture is steep (mostly skull, which iodine leaves alone); differences that
 //! stand out, as vessels do, weigh less. A pass whose picture still does not fit is rejected, not used.
+//!
+//! The pyramids and the sums of each step are the device's where there is one (`gpu::alignment`), for all passes at
+//! once; the six numbers of a step are always the host's. Poses of GPU and twin agree within 0.01 mm and 0.01 degrees.
 
 mod align;
+mod search;
 
 use rayon::prelude::*;
 
 use super::coarse::Coarse;
-use super::{Dynamic, PerfusionError, Turn, Warp};
+use super::{Dynamic, PerfusionError, Turn, Warp, gpu};
 use crate::Processor;
-use align::Levels;
+use crate::processor::Place;
+pub(crate) use align::{Level, Levels, Point, STEPS, Sums, voxels_from_mm};
+pub(crate) use search::{BINS, Differences, Search};
 
 /// A head that moved less than this at its surface lay still; interpolation would only blur it.
 const STILL_MM: f64 = 0.15;
@@ -106,18 +112,27 @@ fn warp(pose: &Pose, dynamic: &Dynamic) -> Warp {
 
 /// Aligns every pass; `turn` hears of some at a time.
 pub(crate) fn align(
-    processor: &Processor,
+    processor: &mut Processor,
     coarse: &Coarse,
     turn: Turn<'_>,
 ) -> Result<Motion, PerfusionError> {
-    let reference = medoid(coarse);
-    let levels = Levels::new(coarse, reference);
-    let mut found = Vec::with_capacity(coarse.passes.len());
-    for passes in coarse.passes.chunks(PASSES_A_TURN) {
-        turn(found.len() as f32 / coarse.passes.len() as f32)?;
-        let aligned = || passes.par_iter().map(|pass| align::pass(&levels, pass)).collect::<Vec<Pass>>();
-        found.extend(processor.on_cpu(aligned));
-    }
+    let (reference, levels) = processor.on_cpu(|| {
+        let reference = medoid(coarse);
+        (reference, Levels::new(coarse, reference))
+    });
+    let most_voxels = processor.turn_voxels();
+    let found = match processor.place() {
+        Place::Gpu(gpu) => gpu::alignment::align(gpu, coarse, &levels, most_voxels, turn)?,
+        Place::Twin(pool) => {
+            let mut found = Vec::with_capacity(coarse.passes.len());
+            for passes in coarse.passes.chunks(PASSES_A_TURN) {
+                turn(found.len() as f32 / coarse.passes.len() as f32)?;
+                let aligned = || passes.par_iter().map(|pass| align::pass(&levels, pass));
+                found.extend(pool.install(|| aligned().collect::<Vec<Pass>>()));
+            }
+            found
+        }
+    };
     let mut misfits: Vec<f64> = found.iter().map(|pass| pass.misfit_hu).collect();
     misfits.sort_unstable_by(f64::total_cmp);
     let usual = misfits[misfits.len() / 2];
@@ -133,7 +148,8 @@ pub(crate) fn align(
 /// The pass with the smallest median difference from the others.
 fn medoid(coarse: &Coarse) -> usize {
     let halved = coarse.grid.halved();
-    let small: Vec<Vec<f32>> = coarse.passes.iter().map(|pass| coarse.grid.halve(pass, &halved)).collect();
+    let small: Vec<Vec<f32>> =
+        coarse.passes.par_iter().map(|pass| coarse.grid.halve(pass, &halved)).collect();
     let difference = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>();
     let strangeness = |pass: &Vec<f32>| {
         let mut differences: Vec<f32> = small.iter().map(|other| difference(pass, other)).collect();

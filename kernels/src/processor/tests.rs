@@ -127,12 +127,12 @@ fn structures_without_room_on_the_device_are_the_twins() {
     // A body in air, so that there is something to label.
     let Dimensions { columns, rows, slices } = volume().dimensions();
     let body = |at: usize| {
-        let (column, row) = (at as u32 % columns, at as u32 / columns % rows);
+        let (column, row) = (at % columns as usize, at / columns as usize % rows as usize);
         if (10..60).contains(&column) && (5..35).contains(&row) { 40 } else { -1000 }
     };
     let hounsfield = (0..volume().dimensions().len()).map(body).collect();
     let dimensions = Dimensions { columns, rows, slices };
-    let body = Volume::new(dimensions, volume().geometry().clone(), hounsfield).unwrap();
+    let body = Volume::new(dimensions, *volume().geometry(), hounsfield).unwrap();
     passes_over("structures", |processor| {
         structures(processor, &body, Conditions::default(), &mut go_on).map_err(|error| error.to_string())
     });
@@ -177,10 +177,11 @@ fn maps_without_room_on_the_device_are_the_twins() {
             1 => 420.0 * bolus(time, 11.0),
             _ => 20.0 * bolus(time, 8.0 + (at % 5) as f64),
         };
+        #[expect(clippy::cast_possible_truncation, reason = "Hounsfield units")]
         let frame = |time: f64| (0..240).map(move |at| (35.0 + voxel(time, at)).round() as i16);
         SliceSeries { hounsfield: times_s.iter().copied().flat_map(frame).collect(), times_s }
     };
-    let dynamic = Dynamic::new(dimensions, volume().geometry().clone(), (0..2).map(slice).collect()).unwrap();
+    let dynamic = Dynamic::new(dimensions, *volume().geometry(), (0..2).map(slice).collect()).unwrap();
     let at = |first: u32| {
         Choice::Drawn(Region::from_fn(dimensions, move |column, row, _| column == first && row == 0))
     };

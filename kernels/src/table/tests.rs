@@ -8,8 +8,10 @@ use naga::{
 use super::{Access, ENTRY_POINT, KERNELS, Kernel};
 use crate::calcium::gpu::{Counts, Record, TurnUniform};
 use crate::engine::Texel;
-use crate::perfusion::gpu::{Deconvolution, Line, Place, SlabUniform};
-use crate::perfusion::{Component, Tap};
+use crate::perfusion::gpu::{
+    Deconvolution, Halving, LevelUniform, Line, Place, Placed, SlabUniform, Softening,
+};
+use crate::perfusion::{Component, Point, Tap};
 use crate::rendering::gpu::{CutUniform, Stripe};
 use crate::rendering::{Frame, VoxelRow};
 use crate::structures::gpu::StructuresTurn;
@@ -175,6 +177,24 @@ fn perfusion_layouts() -> Vec<Layout> {
             cbv_scale,
             arrival
         ),
+        layout!("Softening", Softening, values, stride, count),
+        layout!(
+            "Halving",
+            Halving,
+            values,
+            columns,
+            rows,
+            slices,
+            from_columns,
+            from_rows,
+            from_slices,
+            across,
+            down,
+            deep
+        ),
+        layout!("LevelUniform", LevelUniform, columns, rows, slices, points, groups),
+        layout!("Point", Point, mm, hu, slopes),
+        layout!("Placed", Placed, x, y, z, usual_hu, pass_number),
     ]
 }
 

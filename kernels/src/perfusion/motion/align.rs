@@ -1,6 +1,7 @@
 //! Gauss-Newton on a pyramid, inverse compositional: the steepness of the reference is taken once, and each step only
 //! reads the pass where the pose of the moment says the points are.
 
+use super::search::{Differences, Search};
 use super::{Pass, Pose, matrix, rotation_vector};
 use crate::perfusion::coarse::{Coarse, CoarseGrid};
 
@@ -24,7 +25,7 @@ const SLICES_FOR_SPACE: usize = 4;
 
 /// A point of the reference.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, bytemuck::NoUninit)]
 pub(crate) struct Point {
     /// From the centre of the series.
     pub(crate) mm: [f32; 3],
@@ -135,35 +136,30 @@ impl Rigid {
 
 /// Aligns one pass with the reference.
 pub(crate) fn pass(levels: &Levels, finest: &[f32]) -> Pass {
-    let mut rigid = Rigid::STILL;
-    let mut differences = Vec::new();
+    let mut search = Search::default();
     for (level, values) in levels.levels.iter().zip(levels.pyramid(finest)) {
-        // Weights come from the differences of the step before; the first step trusts all alike.
-        let mut usual_hu = f32::INFINITY;
+        search.enter_level();
         for _ in 0..STEPS {
-            let sums = sums(level, &values, &rigid, usual_hu, &mut differences);
-            usual_hu = median(&mut differences);
-            let Some((better, displacement_mm)) = levels.step(&rigid, &sums) else { break };
-            rigid = better;
-            if Rigid::arrived(displacement_mm) {
+            let (sums, differences) = sums(level, &values, &search);
+            search.hear(levels, level, &sums, &differences);
+            if search.arrived {
                 break;
             }
         }
     }
-    let misfit_hu = f64::from(median(&mut differences));
-    Pass { pose: rigid.pose(), misfit_hu, rejected: false }
+    search.pass()
 }
 
-/// Sums over the points that the pass saw; their differences come back too.
-fn sums(level: &Level, values: &[f32], rigid: &Rigid, usual_hu: f32, differences: &mut Vec<f32>) -> Sums {
-    differences.clear();
-    let place = Placed::new(&level.grid, rigid);
+/// Sums over the points that the pass saw, and how large the differences there were.
+fn sums(level: &Level, values: &[f32], search: &Search) -> (Sums, Differences) {
+    let mut differences = Differences::none();
+    let place = Placed::new(&level.grid, &search.rigid);
     let mut sums = Sums::default();
     for point in &level.points {
         let Some(hu) = place.read(values, point.mm) else { continue };
         let difference = hu - point.hu;
-        differences.push(difference.abs());
-        let weight = (2.0 * usual_hu / difference.abs()).min(1.0);
+        differences.count(difference.abs());
+        let weight = search.weight(difference.abs());
         let mut at = 0;
         for (row, &slope) in point.slopes.iter().enumerate() {
             let weighted = weight * slope;
@@ -174,12 +170,17 @@ fn sums(level: &Level, values: &[f32], rigid: &Rigid, usual_hu: f32, differences
             }
         }
     }
-    // A head of which half has left the picture is not aligned by the rest.
-    if differences.len() * 2 < level.points.len() {
-        differences.clear();
-        return Sums::default();
-    }
-    sums
+    (sums, differences)
+}
+
+/// Voxels of a level from mm of the reference: three rows over (x, y, z, 1).
+#[expect(clippy::cast_possible_truncation, reason = "a thousandth of a voxel is enough")]
+pub(crate) fn voxels_from_mm(grid: &CoarseGrid, rigid: &Rigid) -> [[f32; 4]; 3] {
+    std::array::from_fn(|axis| {
+        let spacing = grid.spacing_mm[axis];
+        let [x, y, z] = rigid.rotation[axis].map(|part| (part / spacing) as f32);
+        [x, y, z, ((rigid.translation_mm[axis] - grid.first_mm[axis]) / spacing) as f32]
+    })
 }
 
 /// The middle difference; infinite when there is none.
@@ -200,13 +201,7 @@ struct Placed<'a> {
 
 impl<'a> Placed<'a> {
     fn new(grid: &'a CoarseGrid, rigid: &Rigid) -> Self {
-        #[expect(clippy::cast_possible_truncation, reason = "a thousandth of a voxel is enough")]
-        let from_mm = std::array::from_fn(|axis| {
-            let spacing = grid.spacing_mm[axis];
-            let [x, y, z] = rigid.rotation[axis].map(|part| (part / spacing) as f32);
-            [x, y, z, ((rigid.translation_mm[axis] - grid.first_mm[axis]) / spacing) as f32]
-        });
-        Self { grid, from_mm }
+        Self { grid, from_mm: voxels_from_mm(grid, rigid) }
     }
 
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the level")]

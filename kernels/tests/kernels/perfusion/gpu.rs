@@ -55,7 +55,7 @@ fn parameters(size: Dimensions, method: Method) -> Parameters {
     }
 }
 
-fn on_gpu(dynamic: &Dynamic, parameters: &Parameters, turn_voxels: Option<usize>) -> Perfusion {
+pub(super) fn on_gpu(dynamic: &Dynamic, parameters: &Parameters, turn_voxels: Option<usize>) -> Perfusion {
     let mut shared = gpu();
     let processor = shared.take().expect("a test before this one failed while it used the GPU");
     let mut processor: Processor = match turn_voxels {

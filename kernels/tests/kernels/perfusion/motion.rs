@@ -3,6 +3,7 @@
 use sidelight_kernels::perfusion::{Choice, Dynamic, Guard, Parameters, Pose, SliceSeries};
 use sidelight_kernels::{Dimensions, Geometry, Region};
 
+use super::gpu::on_gpu;
 use super::{bolus, run};
 use crate::volumes::Noise;
 
@@ -44,16 +45,20 @@ fn head(place_mm: [f64; 3], time_s: f64) -> f64 {
 }
 
 fn series(poses: &[(usize, Pose)], noise_hu: u32) -> Dynamic {
+    series_of(SIZE, poses, noise_hu)
+}
+
+fn series_of(size: Dimensions, poses: &[(usize, Pose)], noise_hu: u32) -> Dynamic {
     let mut noise = Noise(5);
-    let middle = [71.0 / 2.0, 83.0 / 2.0, 15.0 / 2.0];
-    let slices = (0..SIZE.slices).map(|slice| {
+    let middle = [size.columns, size.rows, size.slices].map(|voxels| (f64::from(voxels) - 1.0) / 2.0);
+    let slices = (0..size.slices).map(|slice| {
         let times_s: Vec<f64> = (0..PASSES).map(|pass| 1.5 * pass as f64).collect();
         let mut hounsfield = Vec::new();
         for (pass, &time_s) in times_s.iter().enumerate() {
             let pose =
                 poses.iter().find(|(moved, _)| *moved == pass).map(|(_, pose)| *pose).unwrap_or_default();
-            for row in 0..SIZE.rows {
-                for column in 0..SIZE.columns {
+            for row in 0..size.rows {
+                for column in 0..size.columns {
                     let voxel = [column, row, slice].map(f64::from);
                     let seen_mm: [f64; 3] =
                         std::array::from_fn(|axis| (voxel[axis] - middle[axis]) * SPACING_MM[axis]);
@@ -65,7 +70,7 @@ fn series(poses: &[(usize, Pose)], noise_hu: u32) -> Dynamic {
         SliceSeries { times_s, hounsfield }
     });
     let slices = slices.collect();
-    Dynamic::new(SIZE, spaced(), slices).unwrap()
+    Dynamic::new(size, spaced(), slices).unwrap()
 }
 
 /// `R^T (seen - t)`, the rotation by Rodrigues' formula.
@@ -83,8 +88,14 @@ fn put_back(pose: &Pose, seen_mm: [f64; 3]) -> [f64; 3] {
 }
 
 fn parameters() -> Parameters {
-    let at =
-        |x: u32, y: u32| Region::from_fn(SIZE, move |column, row, slice| (column, row, slice) == (x, y, 8));
+    parameters_of(SIZE)
+}
+
+fn parameters_of(size: Dimensions) -> Parameters {
+    let middle = size.slices / 2;
+    let at = move |x: u32, y: u32| {
+        Region::from_fn(size, move |column, row, slice| (column, row, slice) == (x, y, middle))
+    };
     Parameters { artery: Choice::Drawn(at(46, 31)), vein: Choice::Drawn(at(35, 66)), ..Parameters::default() }
 }
 
@@ -141,6 +152,70 @@ fn a_head_that_moved_is_found_where_it_lay_and_the_curves_are_those_of_the_still
     let (moved, expected) = (curve(&dynamic, &found), curve(&series(&[], 6), &still));
     for (a, b) in moved.iter().zip(&expected) {
         assert!((a - b).abs() < 0.6, "moved {moved:?}\nstill {expected:?}");
+    }
+}
+
+/// Finds the poses on the device in groups of so many voxels, and holds them against the twin's.
+fn assert_poses_like_twin(
+    what: &str,
+    dynamic: &Dynamic,
+    parameters: &Parameters,
+    turn_voxels: Option<usize>,
+) {
+    let (twin, found) = (run(dynamic, parameters), on_gpu(dynamic, parameters, turn_voxels));
+    assert_eq!(found.motion.reference, twin.motion.reference, "{what}");
+    for (number, (a, b)) in found.motion.passes.iter().zip(&twin.motion.passes).enumerate() {
+        assert_eq!(a.rejected, b.rejected, "{what}, pass {number}: {a:?}, twin {b:?}");
+        // Where a pass does not fit, the way to nowhere is a matter of rounding.
+        if a.rejected {
+            continue;
+        }
+        let apart =
+            |a: [f64; 3], b: [f64; 3]| (0..3).map(|axis| (a[axis] - b[axis]).abs()).fold(0.0, f64::max);
+        let mm = apart(a.pose.translation_mm, b.pose.translation_mm);
+        let degrees = apart(a.pose.rotation_rad, b.pose.rotation_rad).to_degrees();
+        assert!(
+            mm < 0.01 && degrees < 0.01,
+            "{what}, pass {number}: {mm} mm, {degrees} degrees: {a:?}, twin {b:?}"
+        );
+        assert!((a.misfit_hu - b.misfit_hu).abs() < 0.1, "{what}, pass {number}: {a:?}, twin {b:?}");
+    }
+}
+
+#[test]
+fn the_device_finds_the_head_where_the_twin_does_whether_it_moved_a_little_or_wildly() {
+    let moves = [
+        (4, pose([0.0, 0.0, 0.0], [0.7, 0.0, 0.0])),
+        (9, pose([0.0, 0.0, 4.0], [2.0, -3.0, 0.0])),
+        (10, pose([3.0, -2.0, 5.0], [1.0, 2.0, -4.0])),
+        (17, pose([0.0, 0.0, 50.0], [25.0, 0.0, 12.0])),
+        (20, pose([0.0, 5.0, 0.0], [0.0, 0.0, 3.0])),
+    ];
+    let dynamic = series(&moves, 6);
+    let all_at_once = None;
+    let seven_passes = Some(7 * 72 * 84 * 16);
+    for turn_voxels in [all_at_once, seven_passes] {
+        assert_poses_like_twin("whole head", &dynamic, &parameters(), turn_voxels);
+    }
+    let found = on_gpu(&dynamic, &parameters(), None);
+    assert_eq!(found.motion.rejected().collect::<Vec<_>>(), [17]);
+    for (pass, truth) in moves.into_iter().filter(|(pass, _)| *pass != 17) {
+        let apart = apart_mm(&found.motion.passes[pass].pose, &truth);
+        assert!(apart < 0.5, "pass {pass} is {apart:.2} mm off");
+    }
+}
+
+#[test]
+fn a_few_slices_are_aligned_in_plane_on_the_device_too() {
+    let size = Dimensions { slices: 3, ..SIZE };
+    let moves = [(5, pose([0.0, 0.0, 3.0], [2.0, -1.5, 0.0])), (12, pose([0.0, 0.0, -2.0], [0.0, 2.0, 0.0]))];
+    let dynamic = series_of(size, &moves, 6);
+    assert_poses_like_twin("three slices", &dynamic, &parameters_of(size), None);
+    let found = on_gpu(&dynamic, &parameters_of(size), None);
+    for (pass, truth) in moves {
+        let apart = apart_mm(&found.motion.passes[pass].pose, &truth);
+        // A fifth of the points of a whole head.
+        assert!(apart < 0.7, "pass {pass} is {apart:.2} mm off");
     }
 }
 
