@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::digest::sha256_hex;
+
 pub use detection::{Detection, Reads, Reduction, Volumes};
 
 /// A manifest is two pages of text; a larger file is something else.
@@ -23,6 +25,9 @@ const LABELS_MAX: usize = 255;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// Of the file, in hexadecimal: the same digest, the same way from image to answer.
+    #[serde(skip)]
+    pub sha256: String,
     /// Also the name of the bundle's folder.
     pub name: String,
     pub version: String,
@@ -182,9 +187,10 @@ impl Manifest {
             return Err(ManifestError::TooLarge { path: path.into() });
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
-        let manifest: Self = toml::from_str(&text)
+        let mut manifest: Self = toml::from_str(&text)
             .map_err(|source| ManifestError::Parse { path: path.into(), source: Box::new(source) })?;
         manifest.check().map_err(|(key, what)| ManifestError::Value { path: path.into(), key, what })?;
+        manifest.sha256 = sha256_hex(text.as_bytes());
         Ok(manifest)
     }
 

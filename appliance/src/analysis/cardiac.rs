@@ -14,15 +14,17 @@ use std::sync::Arc;
 use sidelight_models::manifest::Task;
 use sidelight_models::{Manifest, Model, Plane, SegmentError, Segmenter};
 
+use super::answers::{Answer, answer, labels_of, runs_of};
 use super::applicability::Applicability;
 use super::draft::{does_not_apply, fail};
-use super::marks::used;
+use super::fingerprint::{Fingerprint, of_all};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{PhasedStack, Stack, phases};
 use crate::part10::InstanceFacts;
 use crate::store::cardiac::{CANDIDATE, CardiacPart, ChosenPhases, Contours, ModelUsed, SliceContours};
 use crate::store::finding::{Finding, FindingState, Warning};
+use crate::store::runs::{RunAnswer, RunInput};
 use crate::store::{Store, StoreError};
 use crate::ventricle::{Body, Classes, Image, PROVIDER, found, measure, undrawn};
 
@@ -84,6 +86,8 @@ struct Phase {
     slices: Vec<SliceContours>,
     model: ModelUsed,
     warning: Option<String>,
+    answer: RunAnswer,
+    input: RunInput,
 }
 
 impl Analysis {
@@ -113,6 +117,11 @@ impl Analysis {
                 None => break,
             }
         }
+        if cycle.len() == phased.phases() {
+            let inputs: Vec<RunInput> = cycle.iter().map(|phase| phase.input.clone()).collect();
+            self.notes.looked_at(of_all(&inputs));
+        }
+        self.stage("measuring");
         let store = self.store.clone();
         let (facts, mut filled) = (images.facts.clone(), finding.clone());
         *finding = blocking(move || {
@@ -139,15 +148,21 @@ impl Analysis {
                 return Ok(None);
             }
         };
-        let (stack, stop) = (phased.clone(), self.stop.clone());
+        let (stack, stop, store) = (phased.clone(), self.stop.clone(), self.store.clone());
+        let (input, images) = blocking(move || (looked_at(&stack, &images), images)).await?;
+        let stack = phased.clone();
         let fits = if mr { fits_mr } else { fits_ct };
         let labelled = self.inference.with_model(fits, move |model| {
-            segment(model, &stack, phase, &images, &mut |_| {
-                if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-            })
+            let mut go =
+                |_| if stop.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+            let answer = answer(&store, input, model, |model| segment(model, &stack, &images, &mut go))?;
+            outlined(model.manifest(), &stack, phase, answer)
         });
         match labelled.await {
-            Ok(Ok(found)) => return Ok(Some(found)),
+            Ok(Ok(found)) => {
+                self.notes.answered(found.answer.clone());
+                return Ok(Some(found));
+            }
             Ok(Err(error)) => fail(finding, error.to_string()),
             Err(none) if mr => does_not_apply(finding, format!("{none}; {ADVICE}")),
             Err(_) => does_not_apply(finding, format!("no model for CT; {ADVICE}")),
@@ -156,14 +171,23 @@ impl Analysis {
     }
 }
 
+/// All slices at one phase as the network gets them.
+fn looked_at(stack: &PhasedStack, images: &[Vec<i16>]) -> RunInput {
+    let hash = Fingerprint::of("short axis, one phase")
+        .numbers(&[stack.rows, stack.columns].map(f64::from))
+        .numbers(&stack.pixel_spacing_mm)
+        .numbers(&[stack.geometry.slice_increment_mm]);
+    let hash = images.iter().fold(hash, |hash, image| hash.values(image));
+    hash.input(format!("{} x {} x {} voxels", stack.columns, stack.rows, images.len()))
+}
+
+/// Labels of all slices, as runs.
 fn segment(
     model: &mut Model,
     stack: &PhasedStack,
-    phase: usize,
     images: &[Vec<i16>],
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
-) -> Result<Phase, SegmentError> {
-    let manifest = model.manifest().clone();
+) -> Result<Vec<(u8, u32)>, SegmentError> {
     let images: Vec<Vec<f32>> =
         images.iter().map(|image| image.iter().copied().map(f32::from).collect()).collect();
     let plane = Plane {
@@ -172,18 +196,32 @@ fn segment(
         pixel_mm: stack.pixel_spacing_mm,
         images: &images,
     };
-    let labels = Segmenter::new(model)?.segment(&plane, checkpoint)?;
+    Ok(runs_of(&Segmenter::new(model)?.segment(&plane, checkpoint)?))
+}
+
+/// Labels made into contours.
+fn outlined(
+    manifest: &Manifest,
+    stack: &PhasedStack,
+    phase: usize,
+    answer: Answer<Vec<(u8, u32)>>,
+) -> Result<Phase, SegmentError> {
     let class =
         |snomed: &str| manifest.labels.iter().find(|label| label.snomed == snomed).map(|label| label.class);
     let classes = Classes { cavity: class(CAVITY_SNOMED), muscle: class(MUSCLE_SNOMED) };
     let image = image(stack);
-    let slices = labels.chunks(image.columns as usize * image.rows as usize).enumerate();
+    let pixels = image.columns as usize * image.rows as usize;
+    let labels = labels_of(&answer.said, pixels * stack.slices())
+        .ok_or(SegmentError::Images("a kept answer is of other images"))?;
+    let slices = labels.chunks(pixels).enumerate();
     Ok(Phase {
         slices: slices
             .map(|(slice, labels)| found(stack.sop_instance_uid(slice, phase), labels, image, classes))
             .collect(),
-        model: used(model),
-        warning: model.warning().map(str::to_owned),
+        model: answer.model,
+        warning: answer.warning,
+        answer: answer.answer,
+        input: answer.input,
     })
 }
 
@@ -202,6 +240,8 @@ fn fill(
 ) -> Result<(), StoreError> {
     let last = cycle.last().map(|phase| (phase.model.clone(), phase.warning.clone()));
     let (model, fell_back) = last.unzip();
+    let from_cache = cycle.iter().all(|phase| phase.answer.cached);
+    let model = model.map(|model| ModelUsed { from_cache, ..model });
     let whole = cycle.len() == stack.phases();
     let undrawn = |phase: usize| -> Vec<SliceContours> {
         (0..stack.slices()).map(|slice| undrawn(stack.sop_instance_uid(slice, phase))).collect()

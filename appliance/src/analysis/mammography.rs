@@ -8,13 +8,16 @@ use std::collections::BTreeSet;
 use sidelight_models::manifest::{Reads, Task};
 use sidelight_models::{DetectError, Detector, Found, Manifest, Model};
 
+use super::answers::{Answer, answer};
 use super::draft::{does_not_apply, fail};
-use super::marks::{fill, found, part, percent, used};
+use super::fingerprint::{Fingerprint, of_all};
+use super::marks::{KeptMarks, fill, found, part, percent};
 use super::{Analysis, AnalysisError, blocking};
 use crate::imaging::{Mammogram, NotJudged, mammogram};
 use crate::store::finding::{Finding, Warning};
 use crate::store::marks::{FoundMark, HeatGrid, MarkedView, MarksPart};
 use crate::store::records::SeriesRecord;
+use crate::store::runs::{RunAnswer, RunInput};
 use crate::store::{Store, StoreError};
 use crate::uid::SeriesUid;
 
@@ -59,6 +62,8 @@ struct Judged {
     marks: Vec<FoundMark>,
     part: MarksPart,
     warning: Option<String>,
+    answer: RunAnswer,
+    input: RunInput,
 }
 
 impl Analysis {
@@ -94,6 +99,8 @@ impl Analysis {
                 Err(reason) => passed_over.push(listed(&view, reason)),
             }
         }
+        let inputs: Vec<RunInput> = judged.iter().map(|one| one.input.clone()).collect();
+        self.notes.looked_at(of_all(&inputs));
         conclude(finding, judged, passed_over);
         Ok(())
     }
@@ -112,9 +119,20 @@ impl Analysis {
                 return Ok(None);
             }
         };
+        self.stage("hashing images");
+        let (view, store) = (mammogram.clone(), self.store.clone());
+        let (input, values) = blocking(move || (looked_at(&view, &values), values)).await?;
+        self.stage("asking the network");
         let view = mammogram.clone();
-        match self.inference.with_model(fits, move |model| look(model, &view, &values)).await {
-            Ok(Ok(judged)) => return Ok(Some(judged)),
+        let answered = self.inference.with_model(fits, move |model| {
+            let answer = answer(&store, input, model, |model| look(model, &view, &values))?;
+            judged(model.manifest(), &view, answer)
+        });
+        match answered.await {
+            Ok(Ok(judged)) => {
+                self.notes.answered(judged.answer.clone());
+                return Ok(Some(judged));
+            }
             Ok(Err(error)) => fail(finding, error.to_string()),
             Err(none) => does_not_apply(finding, none.to_string()),
         }
@@ -208,12 +226,24 @@ fn listed(view: &View, reason: &NotJudged) -> MarkedView {
     }
 }
 
-fn look(model: &mut Model, view: &Mammogram, values: &[f32]) -> Result<Judged, DetectError> {
+/// The view as the network gets it.
+fn looked_at(view: &Mammogram, values: &[f32]) -> RunInput {
+    Fingerprint::of("mammogram, dense is bright")
+        .numbers(&[view.rows, view.columns].map(f64::from))
+        .numbers(&view.pixel_mm)
+        .values(values)
+        .input(format!("{} x {} pixels", view.columns, view.rows))
+}
+
+fn look(model: &mut Model, view: &Mammogram, values: &[f32]) -> Result<KeptMarks, DetectError> {
     let size = [view.rows, view.columns].map(usize::from);
     let result = Detector::new(model)?.plane(values, size, view.pixel_mm)?;
-    let manifest = model.manifest();
-    let marks = result.marks.iter().filter_map(|mark| {
-        let mut mark = found(mark, manifest, &view.sop_instance_uid, view.pixel_mm)?;
+    Ok(KeptMarks::of(&result, Some(heat(&result, view.pixel_mm))))
+}
+
+fn judged(manifest: &Manifest, view: &Mammogram, answer: Answer<KeptMarks>) -> Result<Judged, DetectError> {
+    let marks = answer.said.marks().filter_map(|mark| {
+        let mut mark = found(&mark, manifest, &view.sop_instance_uid, view.pixel_mm)?;
         // An image has no slices.
         mark.center_px[2] = 0.0;
         Some(mark)
@@ -222,17 +252,19 @@ fn look(model: &mut Model, view: &Mammogram, values: &[f32]) -> Result<Judged, D
         manifest.detection.as_ref().ok_or_else(|| DetectError::NotADetection(manifest.name.clone()))?;
     Ok(Judged {
         marks: marks.collect(),
-        part: part(used(model), detection),
-        warning: model.warning().map(str::to_owned),
+        part: part(answer.model, detection),
+        warning: answer.warning,
+        answer: answer.answer,
+        input: answer.input,
         view: MarkedView {
             series_uid: view.series.as_str().to_owned(),
             sop_class_uid: view.sop_class_uid.clone(),
             sop_instance_uid: view.sop_instance_uid.clone(),
             view: view.view().to_owned(),
             patient_orientation: view.orientation.clone(),
-            score_percent: Some(percent(result.highest)),
+            score_percent: Some(percent(answer.said.highest)),
             not_judged: None,
-            heat: Some(heat(&result, view.pixel_mm)),
+            heat: answer.said.heat,
         },
     })
 }
@@ -254,6 +286,7 @@ fn heat(result: &Found, pixel_mm: [f64; 2]) -> HeatGrid {
 
 fn conclude(finding: &mut Finding, judged: Vec<Judged>, passed_over: Vec<MarkedView>) {
     let Some(mut part) = judged.last().map(|one| one.part.clone()) else { return };
+    part.model.from_cache = judged.iter().all(|one| one.answer.cached);
     let fell_back = judged.last().and_then(|one| one.warning.clone());
     let highest = judged.iter().filter_map(|one| one.view.score_percent).fold(0.0, f64::max);
     let mut warn = |code: &str, text: String| finding.warnings.push(Warning { code: code.into(), text });

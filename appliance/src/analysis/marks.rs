@@ -1,11 +1,12 @@
 //! What every detection network's findings share: the network's name, its marks as numbers and words.
 
+use serde::{Deserialize, Serialize};
 use sidelight_models::manifest::Detection;
-use sidelight_models::{Manifest, Mark, Model};
+use sidelight_models::{Found, Manifest, Mark, Model};
 
 use crate::store::cardiac::ModelUsed;
 use crate::store::finding::{Finding, Measurement, Warning};
-use crate::store::marks::{FoundMark, HIGHEST, LEVELS, MARKS, MarksPart};
+use crate::store::marks::{FoundMark, HIGHEST, HeatGrid, LEVELS, MARKS, MarksPart};
 
 pub(super) fn used(model: &Model) -> ModelUsed {
     let manifest = model.manifest();
@@ -15,6 +16,47 @@ pub(super) fn used(model: &Model) -> ModelUsed {
         sha256: manifest.network.sha256.clone(),
         provider: model.provider().name().to_owned(),
         statement: manifest.statement.clone(),
+        manifest_sha256: manifest.sha256.clone(),
+        from_cache: false,
+    }
+}
+
+/// What a detection network said of one plane or volume, as it is kept.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeptMarks {
+    marks: Vec<KeptMark>,
+    /// Of the hottest place, a mark or not; 0 to 1.
+    pub highest: f32,
+    pub heat: Option<HeatGrid>,
+}
+
+/// A mark whose lengths are kept as the bits they are: decimal text would move them by a hair.
+#[derive(Debug, Serialize, Deserialize)]
+struct KeptMark {
+    suspicion: f32,
+    class: u8,
+    at: [u64; 3],
+    radius_mm: u64,
+}
+
+impl KeptMarks {
+    pub(super) fn of(found: &Found, heat: Option<HeatGrid>) -> Self {
+        let marks = found.marks.iter().map(|mark| KeptMark {
+            suspicion: mark.suspicion,
+            class: mark.class,
+            at: mark.at.map(f64::to_bits),
+            radius_mm: mark.radius_mm.to_bits(),
+        });
+        Self { marks: marks.collect(), highest: found.highest, heat }
+    }
+
+    pub(super) fn marks(&self) -> impl Iterator<Item = Mark> {
+        self.marks.iter().map(|kept| Mark {
+            suspicion: kept.suspicion,
+            class: kept.class,
+            at: kept.at.map(f64::from_bits),
+            radius_mm: f64::from_bits(kept.radius_mm),
+        })
     }
 }
 

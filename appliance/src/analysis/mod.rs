@@ -5,16 +5,19 @@
 //! nothing else leaves. A restart looks at the store again. It never guesses a missing unit, never scores what it
 //! cannot justify, and never keeps more than one volume.
 
+mod answers;
 mod applicability;
 mod calcium;
 mod cardiac;
 mod completeness;
 mod draft;
+mod fingerprint;
 mod guards;
 mod mammography;
 mod marks;
 mod mass;
 mod nodules;
+mod notes;
 mod perfusion;
 mod perfusion_part;
 mod question;
@@ -38,6 +41,7 @@ use crate::inference::{Inference, Machines};
 use crate::pulse::Pulse;
 use crate::stop::Stop;
 use crate::store::finding::FindingKind;
+use crate::store::runs::RunInput;
 use crate::store::{Progress, ProgressState, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
 
@@ -76,6 +80,8 @@ pub struct Analysis {
     pulse: Pulse,
     /// The last volume built: questions come in a row about the series on the screen.
     volume: Option<Built>,
+    /// What the run in hand goes on record with.
+    notes: notes::Notes,
 }
 
 /// A volume and what it was built from.
@@ -84,6 +90,8 @@ struct Built {
     series: SeriesUid,
     instances: u64,
     volume: Arc<Volume>,
+    /// Its hash, once somebody wanted it.
+    input: Option<RunInput>,
 }
 
 impl Analysis {
@@ -97,7 +105,8 @@ impl Analysis {
         pulse: Pulse,
     ) -> Self {
         let Machines { compute, inference } = machines;
-        Self { config, store, compute, inference, identity, clock, stop, pulse, volume: None }
+        let (volume, notes) = (None, notes::Notes::default());
+        Self { config, store, compute, inference, identity, clock, stop, pulse, volume, notes }
     }
 
     /// Works until told to stop.
@@ -155,7 +164,11 @@ impl Analysis {
     }
 
     fn keep(&mut self, series: &SeriesUid, instances: u64, volume: &Arc<Volume>) {
-        self.volume = Some(Built { series: series.clone(), instances, volume: volume.clone() });
+        if self.volume.as_ref().is_some_and(|built| Arc::ptr_eq(&built.volume, volume)) {
+            return;
+        }
+        let (series, volume) = (series.clone(), volume.clone());
+        self.volume = Some(Built { series, instances, volume, input: None });
     }
 
     fn kept(&self, series: &SeriesUid, instances: u64) -> Option<Arc<Volume>> {

@@ -7,15 +7,17 @@ use sidelight_kernels::Volume;
 use sidelight_models::manifest::{Reads, Task};
 use sidelight_models::{DetectError, Detector, Manifest, Model};
 
+use super::answers::{Answer, answer};
 use super::applicability::Applicability;
 use super::draft::{does_not_apply, fail};
-use super::marks::{fill, found, part, percent, used};
+use super::marks::{KeptMarks, fill, found, part, percent};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking, checkpoint};
 use crate::imaging::{Meaning, Stack, repeats, volume};
 use crate::part10::InstanceFacts;
 use crate::store::finding::Finding;
 use crate::store::marks::MarksPart;
+use crate::store::runs::RunAnswer;
 
 pub(super) const TITLE: &str = "Lung nodules, marks of a network";
 pub(super) const RULE: &str = "every slice of a non-contrast chest CT with its neighbours; marks are peaks of the network's \
@@ -74,6 +76,7 @@ struct Marked {
     part: MarksPart,
     highest_percent: f64,
     warning: Option<String>,
+    answer: RunAnswer,
 }
 
 impl Analysis {
@@ -98,14 +101,20 @@ impl Analysis {
                 return Ok(());
             }
         };
+        let input = self.note_volume(&finding.series_uid, &volume).await?;
+        self.stage("asking the network");
         let (stack, store, study, stop) =
             (images.stack.clone(), self.store.clone(), finding.study_uid.clone(), self.stop.clone());
-        let marked = self.inference.with_model(fits, move |model| {
+        let answered = self.inference.with_model(fits, move |model| {
             let mut checkpoint = checkpoint(&store, &study, &stop, ("looking for nodules", 5));
-            look(model, &stack, &volume, &mut checkpoint)
+            let answer = answer(&store, input, model, |model| look(model, &volume, &mut checkpoint))?;
+            marked(model.manifest(), &stack, &volume, answer)
         });
-        match marked.await {
-            Ok(Ok(marked)) => fill(finding, marked.part, marked.highest_percent, marked.warning),
+        match answered.await {
+            Ok(Ok(marked)) => {
+                self.notes.answered(marked.answer);
+                fill(finding, marked.part, marked.highest_percent, marked.warning);
+            }
             Ok(Err(error)) => fail(finding, error.to_string()),
             Err(none) => does_not_apply(finding, none.to_string()),
         }
@@ -132,25 +141,41 @@ impl Analysis {
 
 fn look(
     model: &mut Model,
-    stack: &Stack,
     volume: &Volume,
     checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
-) -> Result<Marked, DetectError> {
-    let (dimensions, geometry) = (volume.dimensions(), volume.geometry());
+) -> Result<KeptMarks, DetectError> {
+    let dimensions = volume.dimensions();
     let size = [dimensions.columns, dimensions.rows, dimensions.slices].map(|side| side as usize);
-    let step_mm = [geometry.column_spacing_mm, geometry.row_spacing_mm, geometry.slice_increment_mm];
-    let result = Detector::new(model)?.volume(volume.hounsfield(), size, step_mm, checkpoint)?;
-    let manifest = model.manifest();
+    let result = Detector::new(model)?.volume(volume.hounsfield(), size, step_mm(volume), checkpoint)?;
+    // The heat of a volume is shown nowhere.
+    Ok(KeptMarks::of(&result, None))
+}
+
+/// Distances of columns, rows, slices.
+fn step_mm(volume: &Volume) -> [f64; 3] {
+    let geometry = volume.geometry();
+    [geometry.column_spacing_mm, geometry.row_spacing_mm, geometry.slice_increment_mm]
+}
+
+/// The marks, each on the slice nearest to it.
+fn marked(
+    manifest: &Manifest,
+    stack: &Stack,
+    volume: &Volume,
+    answer: Answer<KeptMarks>,
+) -> Result<Marked, DetectError> {
+    let [column_mm, row_mm, _] = step_mm(volume);
     let detection =
         manifest.detection.as_ref().ok_or_else(|| DetectError::NotADetection(manifest.name.clone()))?;
-    let mut part = part(used(model), detection);
-    for mark in &result.marks {
+    let mut part = part(answer.model, detection);
+    for mark in answer.said.marks() {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a slice of the stack")]
         let slice = (mark.at[2].round().max(0.0) as usize).min(stack.frames.len() - 1);
         let on = &stack.frames[slice].sop_instance_uid;
-        part.marks.extend(found(mark, manifest, on, [step_mm[1], step_mm[0]]));
+        part.marks.extend(found(&mark, manifest, on, [row_mm, column_mm]));
     }
-    Ok(Marked { part, highest_percent: percent(result.highest), warning: model.warning().map(str::to_owned) })
+    let (highest_percent, warning) = (percent(answer.said.highest), answer.warning);
+    Ok(Marked { part, highest_percent, warning, answer: answer.answer })
 }
 
 #[cfg(test)]

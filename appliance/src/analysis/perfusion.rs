@@ -8,7 +8,7 @@ use super::applicability::{Applicability, perfusion as judge};
 use super::draft::{does_not_apply, fail};
 use super::perfusion_part::{acquisition, parameters, part, warning};
 use super::study::Images;
-use super::{Analysis, AnalysisError, blocking};
+use super::{Analysis, AnalysisError, blocking, fingerprint};
 use crate::imaging::{TimeSource, TimedStack, dynamic};
 use crate::store::StoreError;
 use crate::store::finding::{Finding, Measurement};
@@ -49,6 +49,10 @@ impl Analysis {
                 return Ok(());
             }
         };
+        self.stage("hashing images");
+        let looked_at = dynamic.clone();
+        self.notes.looked_at(blocking(move || fingerprint::of_dynamic(&looked_at)).await?);
+        self.stage("computing perfusion");
         match self.analyse(finding, &dynamic, choice).await {
             Ok(perfusion) => self.keep_perfusion(finding, &timed, dynamic, perfusion, choice).await?,
             Err(Ended::DoesNotApply(reason)) => does_not_apply(finding, reason),

@@ -23,6 +23,7 @@ impl Analysis {
             Err(AnalysisError::Store(StoreError::Unknown(_))) => 0,
             Err(error) => return Err(error),
         };
+        self.begin_notes();
         let mut finding = self.blank_for(question, instances);
         match &question.about {
             Asked::Region { shape } => self.score_drawn(&mut finding, question, shape).await?,
@@ -82,8 +83,12 @@ impl Analysis {
     }
 
     async fn record_answer(&self, finding: Finding) -> Result<(), AnalysisError> {
-        let store = self.store.clone();
-        Ok(blocking(move || store.record_finding(&finding)).await??)
+        let (store, run) = (self.store.clone(), self.end_notes(&finding));
+        let record = move || {
+            run.iter().try_for_each(|run| store.record_run(&finding.study_uid, run))?;
+            store.record_finding(&finding)
+        };
+        Ok(blocking(record).await??)
     }
 
     async fn question_volume(

@@ -84,6 +84,8 @@ impl Analysis {
                 return Ok(());
             }
         };
+        self.note_volume(&finding.series_uid, &volume).await?;
+        self.stage("telling structures apart");
         let (store, study, stop, of) =
             (self.store.clone(), finding.study_uid.clone(), self.stop.clone(), volume.clone());
         let labelled = self.compute.run(move |processor| {

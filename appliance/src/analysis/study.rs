@@ -163,6 +163,7 @@ impl Analysis {
             Verdict::Start { because } => (false, because),
             Verdict::Complete { because } => (true, because),
         };
+        self.begin_notes();
         let mut finding = self.blank(study, series, kind, record.instances);
         finding.state = if complete { FindingState::Preliminary } else { FindingState::Provisional };
         finding.ready_because = because;
@@ -196,8 +197,9 @@ impl Analysis {
 
     /// Records a new finding and points those it takes the place of to it.
     async fn record(&self, finding: Finding) -> Result<(), AnalysisError> {
-        let store = self.store.clone();
+        let (store, run) = (self.store.clone(), self.end_notes(&finding));
         let record = move || {
+            run.iter().try_for_each(|run| store.record_run(&finding.study_uid, run))?;
             store.record_finding(&finding)?;
             for card in store.finding_cards(&finding.study_uid)? {
                 if card.series == finding.series_uid
@@ -272,6 +274,7 @@ impl Analysis {
     }
 
     pub(super) fn running(&self, study: &StudyUid, stage: &str, percent: u8) {
+        self.stage(stage);
         self.progress(study, ProgressState::Running, stage, Some(percent));
     }
 

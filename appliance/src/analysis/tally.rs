@@ -40,6 +40,8 @@ impl Analysis {
         plan: &CalciumPlan,
         whole: bool,
     ) -> Result<(), AnalysisError> {
+        self.note_volume(&finding.series_uid, &volume).await?;
+        self.stage("looking for what stands against a score");
         let region = Arc::new(region);
         let looked = {
             let (volume, region, plan, site) =
@@ -53,6 +55,7 @@ impl Analysis {
                 return Ok(());
             }
         };
+        self.stage("scoring calcium");
         match self.run_kernel(finding, &volume, region, plan).await {
             Ok(score) => fill(finding, &score, plan, looked, &volume, whole),
             Err(reason) => fail(finding, reason),

@@ -15,6 +15,7 @@ use super::error::StoreError;
 use super::finding::{Finding, FindingState};
 use super::journal::Entry;
 use super::reviews::word;
+use super::runs::{Corrected, Correction};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
@@ -82,6 +83,9 @@ impl Store {
             reader: reader.to_owned(),
             at,
         };
+        let what = Corrected::Lesions { assignments: assigned.assignments.clone() };
+        let revision = Some(assigned.revision);
+        self.record_correction(study, Correction { revision, ..Self::correction(id, reader, at, what) })?;
         self.append(&Entry::Assigned(assigned.clone()))?;
         apply(&mut finding, &assigned);
         self.record_finding(&finding)?;

@@ -80,12 +80,19 @@ pub struct ModelUsed {
     pub provider: String,
     /// Stands beside every number of it.
     pub statement: String,
+    /// SHA-256 of its model.toml: how images become its input.
+    #[serde(default)]
+    pub manifest_sha256: String,
+    /// All of its answers were kept from an earlier run; it did not run again.
+    #[serde(default)]
+    pub from_cache: bool,
 }
 
 impl ModelUsed {
     /// Where it ran and what it was, as an algorithm's processor.
     pub fn processor(&self) -> String {
-        format!("onnx {}: {} {}", self.provider, self.name, self.version)
+        let kept = if self.from_cache { ", answers kept from an earlier run" } else { "" };
+        format!("onnx {}: {} {}{kept}", self.provider, self.name, self.version)
     }
 }
 

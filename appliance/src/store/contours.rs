@@ -17,6 +17,7 @@ use super::finding::{Finding, FindingState, Scope};
 use super::journal::Entry;
 use super::perfusion::FilePart;
 use super::reviews::word;
+use super::runs::{Corrected, Correction};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 use crate::ventricle::{BadOutline, Image, Unmeasurable, edited, measure};
@@ -136,6 +137,12 @@ impl Store {
         new.scope = Scope::Edited { of: old.id.clone(), reader: by.reader.to_owned() };
         measure(&mut new, part, &contours)?;
         self.hold_contours(&mut new, &contours)?;
+        let what = Corrected::Contours {
+            images: change.edits.iter().map(|edit| [edit.slice, edit.phase]).collect(),
+            ed_phase: change.ed_phase,
+            es_phase: change.es_phase,
+        };
+        self.correct(&old, &new, by, what)?;
         self.replace(old, new, "a reader changed its contours")
     }
 
@@ -170,7 +177,20 @@ impl Store {
             }
         }
         self.hold_contours(&mut new, &contours)?;
+        self.correct(&old, &new, by, Corrected::ContoursReset)?;
         self.replace(old, new, "a reader went back to the contours that the box found")
+    }
+
+    fn correct(
+        &self,
+        old: &Finding,
+        new: &Finding,
+        by: Change<'_>,
+        what: Corrected,
+    ) -> Result<(), StoreError> {
+        let becomes = Some(new.id.clone());
+        let said = Correction { becomes, ..Self::correction(&old.id, by.reader, by.at, what) };
+        self.record_correction(&old.study_uid, said)
     }
 
     fn hold_contours(&self, finding: &mut Finding, contours: &Contours) -> Result<(), StoreError> {

@@ -13,6 +13,7 @@ use super::finding::{Finding, FindingState};
 use super::journal::Entry;
 use super::marks::FoundMark;
 use super::reviews::word;
+use super::runs::{Corrected, Correction};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
@@ -83,6 +84,9 @@ impl Store {
             reader: reader.to_owned(),
             at,
         };
+        let what = Corrected::Levels { levels: levelled.levels.clone() };
+        let revision = Some(levelled.revision);
+        self.record_correction(study, Correction { revision, ..Self::correction(id, reader, at, what) })?;
         self.append(&Entry::Levelled(levelled.clone()))?;
         apply(&mut finding, &levelled);
         self.record_finding(&finding)?;
@@ -178,6 +182,8 @@ mod tests {
             sha256: String::new(),
             provider: word("cpu"),
             statement: word("a demonstration"),
+            manifest_sha256: String::new(),
+            from_cache: false,
         };
         let levels_percent = [30.0, 60.0, 75.0, 90.0];
         let marks = vec![mark(1), mark(2)];

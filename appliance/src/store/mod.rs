@@ -7,6 +7,8 @@
 //! data/incoming/<n>.part                      bytes still arriving; emptied at every start
 //! data/studies/<study>/<series>/<sop>-<hash>.dcm      .own.dcm: made by this box
 //! data/studies/<study>/findings/<id>.json    <id>/<part>-<hash>.bin: maps, see parts.rs
+//! data/studies/<study>/runs.jsonl             what was computed and corrected, see runs.rs
+//! data/answers/<key>                          what networks said, made again when missing
 //! data/quarantine/<hash>.dcm, .json           arrived whole, does not parse
 //! data/commitments/, confirmations/, procedures/      see commitment.rs, confirmation.rs and procedure.rs
 //! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, replacements, attempts, queues, decisions, deletions
@@ -23,6 +25,7 @@
 //! is measured or what is sent; it never parses pixels.
 
 mod admission;
+mod answers;
 mod arrival;
 pub mod assignments;
 pub mod box_ledger;
@@ -66,6 +69,7 @@ pub mod records;
 pub mod resident;
 pub mod retention;
 pub mod reviews;
+pub mod runs;
 pub mod structures;
 #[cfg(test)]
 mod tests;
@@ -121,6 +125,8 @@ struct Inner {
     queueing: Mutex<()>,
     /// Guards read-modify-write of a finding by readers.
     reviewing: Mutex<()>,
+    /// Guards the files about runs.
+    recording: Mutex<()>,
     /// Held for reading while an object is filed or queued, for writing while one is deleted.
     filing: RwLock<()>,
     audit: Audit,
@@ -157,6 +163,7 @@ impl Store {
                 writing: Mutex::new(()),
                 queueing: Mutex::new(()),
                 reviewing: Mutex::new(()),
+                recording: Mutex::new(()),
                 filing: RwLock::new(()),
                 audit,
                 live: Live::default(),

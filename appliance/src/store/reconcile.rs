@@ -199,7 +199,8 @@ impl Store {
                 self.inner.index.remove(Tree::Holding, &key)?;
             }
         }
-        self.forget_empty_study(study)?;
+        // Only the index forgets: what was made of the images stays beside them.
+        self.forget_study_records(study)?;
         for series in folders(&self.study_folder(study))? {
             self.reconcile_folder(&series)?;
         }

@@ -215,11 +215,19 @@ impl Store {
         Ok(())
     }
 
-    /// Drops study and series records of which no instance is left.
+    /// Drops study and series records of which no instance is left, and what was made of its images.
     pub(super) fn forget_empty_study(&self, study: &StudyUid) -> Result<bool, StoreError> {
         if !self.all_instances(study)?.is_empty() {
             return Ok(false);
         }
+        self.forget_study_records(study)?;
+        self.drop_parts(study)?;
+        self.drop_runs(study)?;
+        Ok(true)
+    }
+
+    /// Drops what the index says of a study and its series.
+    pub(super) fn forget_study_records(&self, study: &StudyUid) -> Result<(), StoreError> {
         for (key, _) in
             self.inner.index.list::<serde_json::Value>(Tree::Series, &prefix(&[study.as_str()]))?
         {
@@ -228,8 +236,7 @@ impl Store {
         for tree in [Tree::Study, Tree::Open, Tree::Identity] {
             self.inner.index.remove(tree, study.as_str().as_bytes())?;
         }
-        self.drop_parts(study)?;
-        Ok(true)
+        Ok(())
     }
 
     /// Every instance of a study, those not in use included.

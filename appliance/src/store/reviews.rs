@@ -4,6 +4,7 @@ use super::Store;
 use super::calcium::recount;
 use super::error::StoreError;
 use super::finding::{Finding, FindingState};
+use super::runs::Corrected;
 use super::{perfusion, structures};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
@@ -80,6 +81,8 @@ impl Store {
         if let Some(part) = &finding.marks {
             finding.label = part.reviewed_label(verdict);
         }
+        let said = Self::correction(id, reader, at, Corrected::Verdict { verdict });
+        self.record_correction(study, said)?;
         self.record_finding(&finding)?;
         Ok(finding)
     }

@@ -25,6 +25,7 @@ mod pictures;
 mod quarantine;
 mod regions;
 mod reviews;
+mod runs;
 pub mod shapes;
 mod shell;
 mod slices;
@@ -153,6 +154,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         perfusion::choose,
         reviews::review,
         reviews::report,
+        runs::runs,
         lesions::assign,
         structures::labels,
         contours::contours,
@@ -216,6 +218,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/series/{series}/pictures", get(pictures::stream::pictures))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
         .route("/api/studies/{study}/ledger", get(ledger::ledger))
+        .route("/api/studies/{study}/runs", get(runs::runs))
         .route("/api/studies/{study}/hold", post(keeping::hold))
         .route("/api/ledger", get(box_ledger::whole_ledger))
         .route("/api/identity", get(identity::conflicts))

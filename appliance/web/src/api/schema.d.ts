@@ -556,6 +556,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every run of an analysis on a study, and every correction of what came of it. */
+        get: operations["runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{study}/series/{series}/frames/{frame}": {
         parameters: {
             query?: never;
@@ -913,6 +930,46 @@ export interface components {
             ed_phase?: number | null;
             es_phase?: number | null;
             reader: string;
+        };
+        Corrected: {
+            verdict: components["schemas"]["Verdict"];
+            /** @enum {string} */
+            kind: "verdict";
+        } | {
+            assignments: components["schemas"]["Assignment"][];
+            /** @enum {string} */
+            kind: "lesions";
+        } | {
+            levels: components["schemas"]["LevelSaid"][];
+            /** @enum {string} */
+            kind: "levels";
+        } | {
+            /** @description Slice and phase of every image whose contours were drawn anew. */
+            images: number[][];
+            ed_phase?: number | null;
+            es_phase?: number | null;
+            /** @enum {string} */
+            kind: "contours";
+        } | {
+            /** @enum {string} */
+            kind: "contours_reset";
+        };
+        /** @description What a reader changed of a finding. */
+        Correction: {
+            /** @description The run that the finding came of; absent where none is on record. */
+            run?: string | null;
+            finding: string;
+            /** @description The finding in its place, where the change made one. */
+            becomes?: string | null;
+            /**
+             * Format: int32
+             * @description Revision of the finding once this counts, where the change made one.
+             */
+            revision?: number | null;
+            reader: string;
+            /** @description RFC 3339, UTC. */
+            at: string;
+            what: components["schemas"]["Corrected"];
         };
         /** @description Lesions as whole numbers. */
         Count: {
@@ -1425,6 +1482,10 @@ export interface components {
             provider: string;
             /** @description Stands beside every number of it. */
             statement: string;
+            /** @description SHA-256 of its model.toml: how images become its input. */
+            manifest_sha256?: string;
+            /** @description All of its answers were kept from an earlier run; it did not run again. */
+            from_cache?: boolean;
         };
         Models: {
             /** @description `ready`, `starting` or `none`. */
@@ -1636,6 +1697,62 @@ export interface components {
             /** @description Who says so. */
             reader: string;
         };
+        /** @description One run of one analysis on one series. */
+        Run: {
+            id: string;
+            /** @description The box's pseudonyms of study and series. */
+            study: string;
+            series: string;
+            analysis: components["schemas"]["FindingKind"];
+            /** @description RFC 3339, UTC. */
+            begun_at: string;
+            /** @description The program, and its version: for kernels this names the arithmetic. */
+            program: string;
+            version: string;
+            model?: components["schemas"]["RunModel"] | null;
+            /** @description What it ran on. */
+            processor: string;
+            input: components["schemas"]["RunInput"];
+            /** @description What the program was told beside the images. */
+            parameters: Record<string, never>;
+            /** @description What the network said, piece by piece. */
+            answers: components["schemas"]["RunAnswer"][];
+            /** @description Its output: the finding, and what that was when it was written. */
+            finding: string;
+            finding_state: components["schemas"]["FindingState"];
+            /** Format: int64 */
+            took_ms: number;
+            /** @description In order; from the first on they make up the whole time. */
+            stages: components["schemas"]["RunStage"][];
+        };
+        /** @description One answer of a network. */
+        RunAnswer: {
+            /** @description Of input, network, manifest and program: the same key, the same answer. */
+            key: string;
+            /** @description It was kept from an earlier run; the network did not run. */
+            cached: boolean;
+        };
+        /** @description What a run looked at. */
+        RunInput: {
+            /** @description SHA-256 over voxels and geometry as the analysis saw them. */
+            sha256: string;
+            /** @description In words: `512 x 512 x 64 voxels`. */
+            what: string;
+        };
+        /** @description The network of a run. */
+        RunModel: {
+            name: string;
+            version: string;
+            /** @description SHA-256 of the network's file. */
+            sha256: string;
+            /** @description SHA-256 of its model.toml: how images become input, how the answer is read. */
+            manifest_sha256: string;
+        };
+        RunStage: {
+            name: string;
+            /** Format: int64 */
+            ms: number;
+        };
         /** @description Which voxels were looked at. */
         Scope: {
             rule: string;
@@ -1835,6 +1952,12 @@ export interface components {
             legal_hold?: components["schemas"]["HoldState"] | null;
             /** @description Why the study cannot be deleted; absent where it may be. */
             stays?: string | null;
+        };
+        /** @description Oldest first; the oldest of a study that was corrected very often are gone. */
+        StudyRuns: {
+            study_uid: string;
+            runs: components["schemas"]["Run"][];
+            corrections: components["schemas"]["Correction"][];
         };
         /** @description One line of the work list. */
         StudySummary: {
@@ -2947,6 +3070,33 @@ export interface operations {
                 };
             };
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StudyRuns"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
