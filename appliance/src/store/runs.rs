@@ -145,7 +145,7 @@ pub enum Corrected {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Run(Run),
+    Run(Box<Run>),
     Correction(Correction),
 }
 
@@ -168,12 +168,12 @@ impl Runs {
 impl Store {
     /// Appends a run. Durable when it returns.
     pub fn record_run(&self, study: &StudyUid, run: &Run) -> Result<(), StoreError> {
-        let mut line = line(&Line::Run(run.clone()))?;
+        let mut line = line(&Line::Run(run.clone().into()))?;
         if line.len() > LINE_BYTES_MAX {
             // A region of very many corners: the finding has it whole.
             let sha256 = hex(&Sha256::digest(run.parameters.to_string()));
             let parameters = serde_json::json!({ "too_large": sha256 });
-            line = self::line(&Line::Run(Run { parameters, ..run.clone() }))?;
+            line = self::line(&Line::Run(Run { parameters, ..run.clone() }.into()))?;
         }
         let _recording = self.recording();
         self.append_line(study, &line)
@@ -230,7 +230,7 @@ impl Store {
             };
             for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
                 match serde_json::from_slice(line) {
-                    Ok(Line::Run(run)) => runs.runs.push(run),
+                    Ok(Line::Run(run)) => runs.runs.push(*run),
                     Ok(Line::Correction(correction)) => runs.corrections.push(correction),
                     Err(error) => tracing::warn!(%error, "a line about a run does not read back"),
                 }
