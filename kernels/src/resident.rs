@@ -131,8 +131,13 @@ fn slab(
     first_slice: u32,
     rows: Rows<'_>,
 ) -> Result<Buffer, EngineError> {
+    let bytes = rows.device_bytes();
+    // Of the one before, a slab of this size: giving 256 MiB back and taking them again takes 8.5 ms (H100), longer than
+    // filling them.
+    let mut spare = None;
     if kept.as_ref().is_none_or(|kept| kept.identity != identity) {
-        *kept = None;
+        let before = kept.take().into_iter().flat_map(|kept| kept.slabs);
+        spare = before.map(|(_, buffer)| buffer).find(|buffer| buffer.bytes() == bytes);
     }
     let kept = kept.get_or_insert_with(|| Kept { identity, slabs: VecDeque::new() });
     if let Some(place) = kept.slabs.iter().position(|(first, _)| *first == first_slice) {
@@ -140,11 +145,13 @@ fn slab(
         kept.slabs.push_back(slab.clone());
         return Ok(slab.1);
     }
-    let bytes = rows.device_bytes();
     while !kept.slabs.is_empty() && kept.bytes() + bytes > KEPT_BYTES_MAX {
         kept.slabs.pop_front();
     }
-    let buffer = engine.buffer(label, bytes)?;
+    let buffer = match spare {
+        Some(buffer) => buffer,
+        None => engine.buffer(label, bytes)?,
+    };
     engine.upload(&buffer, 0, rows)?;
     kept.slabs.push_back((first_slice, buffer.clone()));
     Ok(buffer)

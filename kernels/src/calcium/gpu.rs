@@ -9,8 +9,6 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{Component, Criteria, Found, Turn};
 use crate::engine::{Binding, Buffer, Engine, EngineError, Program};
 use crate::processor::Gpu;
@@ -201,13 +199,44 @@ fn attempt(gpu: &mut Gpu, turn: &Turn<'_>, criteria: Criteria) -> Result<Option<
         return Ok(None);
     }
     records.retain(|record| record.pixels >= criteria.minimum_pixels);
-    records.par_sort_unstable_by_key(|record| record.first);
-    let outside = records.last().is_some_and(|last| last.first / 32 >= turn_words);
-    if outside || records.len() != counts.lesions as usize {
-        return Err(EngineError::Nonsense("a lesion outside the turn"));
+    if records.len() != counts.lesions as usize {
+        return Err(EngineError::Nonsense("other lesions than were counted"));
     }
-    let components = records.iter().map(|record| component(record, turn, &uniform)).collect();
+    let components = in_order(&records, turn, &uniform)?;
     Ok(Some(Found { components, fragments: counts.fragments }))
+}
+
+/// Components by slice, then by first pixel; records come in any order.
+fn in_order(
+    records: &[Record],
+    turn: &Turn<'_>,
+    uniform: &TurnUniform,
+) -> Result<Vec<Component>, EngineError> {
+    let words_of_slice = uniform.words_per_row * uniform.rows;
+    let slices = (turn.slices.end - turn.slices.start) as usize;
+    let slice_of = |record: &Record| (record.first / 32 / words_of_slice) as usize;
+    let mut starts = vec![0_usize; slices + 1];
+    for record in records {
+        let slice = slice_of(record);
+        if slice >= slices {
+            return Err(EngineError::Nonsense("a lesion outside the turn"));
+        }
+        starts[slice + 1] += 1;
+    }
+    for slice in 0..slices {
+        starts[slice + 1] += starts[slice];
+    }
+    let mut ordered = records.to_vec();
+    let mut next = starts.clone();
+    for record in records {
+        let place = &mut next[slice_of(record)];
+        ordered[*place] = *record;
+        *place += 1;
+    }
+    for slice in starts.windows(2) {
+        ordered[slice[0]..slice[1]].sort_unstable_by_key(|record| record.first);
+    }
+    Ok(ordered.iter().map(|record| component(record, turn, uniform)).collect())
 }
 
 fn workspace(gpu: &mut Gpu, words: u32) -> Result<Workspace, EngineError> {

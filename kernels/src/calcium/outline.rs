@@ -44,7 +44,7 @@ pub(super) fn outline(
             let mut slice = Slice::new(volume, region, protocol.threshold_hu, number, scratch);
             of_slice.iter().for_each(|component| slice.look_ahead(component));
             let lesions = of_slice.iter().map(|component| {
-                let runs = slice.flood(component.row, component.column);
+                let runs = slice.flood(component);
                 if slice.measure(component, &runs) != *component {
                     let Component { slice, row, column, .. } = *component;
                     return Err(CalciumError::Miscounted { slice, row, column });
@@ -145,9 +145,11 @@ impl<'a> Slice<'a> {
     }
 
     /// Runs of the component that holds the pixel, row by row. Pixels once flooded are not found again.
-    fn flood(&mut self, row: u32, column: u32) -> Vec<Run> {
-        let mut runs = Vec::new();
-        self.scratch.seeds.push((row, column));
+    fn flood(&mut self, from: &Component) -> Vec<Run> {
+        // As many rows as a square would have, and a half more: few have to grow.
+        let rows = from.pixels.isqrt() as usize;
+        let mut runs = Vec::with_capacity(rows + rows / 2 + 2);
+        self.scratch.seeds.push((from.row, from.column));
         while let Some((row, column)) = self.scratch.seeds.pop() {
             if self.free(row, column / 32) >> (column % 32) & 1 == 0 {
                 continue;
