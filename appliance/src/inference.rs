@@ -3,26 +3,44 @@
 //! Not a room: analysis sends it work, doctor and the API ask what serves. The runtime and every bundle are looked at on
 //! this thread, after the DICOM door is open; whoever sends work earlier waits.
 
+mod deployed;
+
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use sidelight_models::{Catalogue, Manifest, Model, Provider, ProviderState, Runtime};
+use sidelight_models::{Catalogue, Manifest, Model, OnnxError, Provider, ProviderState, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::compute::Compute;
+pub use deployed::{Deployed, Refused};
 
 /// Networks of a site: where they lie, what may run them.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub runtime_dir: PathBuf,
     pub bundles_dir: PathBuf,
+    /// Where optimised graphs are kept from one start to the next.
+    pub graphs_dir: Option<PathBuf>,
     pub providers: Vec<Provider>,
     pub allow_demonstrations: bool,
     /// For the CPU provider.
     pub threads: usize,
     /// This program: `models verify` runs in a process of its own, so that a bundle that crashes the runtime crashes that.
     pub program: PathBuf,
+}
+
+impl Config {
+    /// Loads ONNX Runtime as this site wants it.
+    pub fn runtime(&self) -> Result<Runtime, OnnxError> {
+        let runtime = Runtime::open(&self.runtime_dir, &self.providers, self.threads)?;
+        Ok(match &self.graphs_dir {
+            Some(folder) => runtime.keeping_graphs(folder),
+            None => runtime,
+        })
+    }
 }
 
 /// Both threads that compute on this box.
@@ -55,6 +73,8 @@ pub struct InferenceInfo {
     /// Folder and reason.
     pub refused: Vec<(String, String)>,
     pub allow_demonstrations: bool,
+    /// Every version of every bundle.
+    pub deployed: Arc<[Deployed]>,
 }
 
 /// Why no network answered, in words for a finding.
@@ -97,8 +117,7 @@ fn open(config: Option<&Config>) -> Result<(Runtime, Catalogue), NoModel> {
         tracing::error!(%error, "no networks");
         NoModel(error.to_string())
     };
-    let runtime = Runtime::open(&config.runtime_dir, &config.providers, config.threads)
-        .map_err(|error| fail(&error))?;
+    let runtime = config.runtime().map_err(|error| fail(&error))?;
     let folders = Catalogue::folders(&config.bundles_dir)
         .map_err(|error| fail(&format!("{}: {error}", config.bundles_dir.display())))?;
     let mut catalogue = Catalogue::default();
@@ -123,6 +142,8 @@ fn smoke_test(config: &Config, folder: &Path) -> Result<(), String> {
         .arg(&config.runtime_dir)
         .arg("--bundle")
         .arg(folder)
+        // What it optimises there need not be optimised here again.
+        .args(config.graphs_dir.iter().flat_map(|graphs| [OsStr::new("--graphs"), graphs.as_os_str()]))
         .env("SIDELIGHT_LOG", "off")
         .stdin(Stdio::null())
         .output()
@@ -173,6 +194,7 @@ fn describe(runtime: &Runtime, catalogue: &Catalogue, allow_demonstrations: bool
         serving: catalogue.serving().map(serving).collect(),
         refused: refused.collect(),
         allow_demonstrations,
+        deployed: deployed::deployed(catalogue).into(),
     }
 }
 

@@ -48,6 +48,8 @@ pub enum BundleError {
     Digest { path: PathBuf, found: String, expected: String },
     #[error("the folder is {folder:?} but the manifest's name is {name:?}")]
     Name { folder: String, name: String },
+    #[error("this version lies in {} already", other.display())]
+    Twice { other: PathBuf },
     #[error(transparent)]
     Onnx(#[from] OnnxError),
     #[error("the network is of operator set {found}, the manifest says {expected}")]

@@ -5,17 +5,20 @@
 
 #![deny(unsafe_code)]
 
+pub mod archive;
 pub mod bundle;
 pub mod catalogue;
 mod components;
 pub mod detect;
 mod digest;
+mod graphs;
 pub mod manifest;
 pub mod npy;
 pub mod onnx;
 mod plane;
 pub mod segment;
 pub mod tensor;
+pub mod version;
 
 pub use bundle::{Bundle, BundleError, Model};
 pub use catalogue::Catalogue;

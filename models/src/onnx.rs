@@ -12,10 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::builder::SessionBuilder;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor as OrtTensor, TensorElementType, ValueType};
 
+use crate::graphs::Graphs;
 use crate::tensor::{Tensor, Values};
 
 /// What may run a network.
@@ -93,6 +94,7 @@ pub struct Runtime {
     states: Arc<[ProviderState]>,
     version: Arc<str>,
     threads: usize,
+    graphs: Option<Graphs>,
 }
 
 /// ONNX Runtime has one environment a process and must not lose it: plugins stay registered with it.
@@ -106,7 +108,13 @@ impl Runtime {
         let states = order.iter().map(|provider| state(&environment, folder, *provider)).collect();
         let name = library.file_name().unwrap_or_default().to_string_lossy();
         let version = name.strip_prefix("libonnxruntime.so.").unwrap_or("of unknown version").into();
-        Ok(Self { environment, states, version, threads })
+        Ok(Self { environment, states, version, threads, graphs: None })
+    }
+
+    /// Keeps optimised graphs in a folder and takes them from there.
+    #[must_use]
+    pub fn keeping_graphs(self, folder: &Path) -> Self {
+        Self { graphs: Some(Graphs::at(folder)), ..self }
     }
 
     pub fn version(&self) -> &str {
@@ -122,9 +130,37 @@ impl Runtime {
         self.states.iter().filter(|state| state.usable).map(|state| state.provider)
     }
 
-    fn session(&self, network: &[u8], provider: Provider) -> Result<Session, String> {
+    /// A session, and whether its graph came optimised from the disk.
+    fn session(&self, network: &[u8], provider: Provider) -> Result<(Session, bool), String> {
+        let graphs = self.graphs.as_ref().filter(|_| provider == Provider::Cpu);
+        let Some(graphs) = graphs else {
+            let session = self.builder(provider)?.commit_from_memory(network);
+            return Ok((session.map_err(|error| error.to_string())?, false));
+        };
+        let key = Graphs::key(network, &self.version, "all");
         let words = |error: ort::Error<SessionBuilder>| error.to_string();
-        let mut builder = Session::builder(&self.environment)
+        if let Some(graph) = graphs.read(&key) {
+            let as_it_is = self.builder(provider)?.with_optimization_level(GraphOptimizationLevel::Disable);
+            match as_it_is.map_err(words)?.commit_from_memory(&graph) {
+                Ok(session) => return Ok((session, true)),
+                Err(error) => tracing::warn!(%error, "an optimised graph does not load; it is made again"),
+            }
+        }
+        let mut builder = self.builder(provider)?;
+        let draft = graphs.draft(&key);
+        if let Some(draft) = &draft {
+            builder = builder.with_optimized_model_path(draft).map_err(words)?;
+        }
+        let session = builder.commit_from_memory(network).map_err(|error| error.to_string())?;
+        if let Some(draft) = &draft {
+            graphs.keep(&key, draft);
+        }
+        Ok((session, false))
+    }
+
+    fn builder(&self, provider: Provider) -> Result<SessionBuilder, String> {
+        let words = |error: ort::Error<SessionBuilder>| error.to_string();
+        let builder = Session::builder(&self.environment)
             .map_err(|error| error.to_string())?
             .with_log_level(LogLevel::Error)
             .map_err(words)?
@@ -133,16 +169,16 @@ impl Runtime {
             // Waiting threads sleep: the box has other work for its cores.
             .with_intra_op_spinning(false)
             .map_err(words)?;
-        if provider != Provider::Cpu {
-            let devices: Vec<_> = self
-                .environment
-                .devices()
-                .filter(|device| device.ep().is_ok_and(|name| name == provider.runtime_name()))
-                .take(1)
-                .collect();
-            builder = builder.with_devices(devices, None).map_err(words)?;
+        if provider == Provider::Cpu {
+            return Ok(builder);
         }
-        builder.commit_from_memory(network).map_err(|error| error.to_string())
+        let devices: Vec<_> = self
+            .environment
+            .devices()
+            .filter(|device| device.ep().is_ok_and(|name| name == provider.runtime_name()))
+            .take(1)
+            .collect();
+        builder.with_devices(devices, None).map_err(words)
     }
 }
 
@@ -222,6 +258,7 @@ pub struct Network {
     session: Session,
     provider: Provider,
     warning: Option<String>,
+    from_disk: bool,
 }
 
 impl Network {
@@ -230,9 +267,16 @@ impl Network {
         let mut refused: Option<OnnxError> = None;
         for provider in runtime.usable() {
             match runtime.session(&bytes, provider) {
-                Ok(session) => {
+                Ok((session, from_disk)) => {
                     let warning = refused.map(|error| format!("{error}; it runs on {}", provider.name()));
-                    return Ok(Self { runtime: runtime.clone(), bytes, session, provider, warning });
+                    return Ok(Self {
+                        runtime: runtime.clone(),
+                        bytes,
+                        session,
+                        provider,
+                        warning,
+                        from_disk,
+                    });
                 }
                 Err(what) => refused = Some(OnnxError::Load { provider: provider.name(), what }),
             }
@@ -248,6 +292,11 @@ impl Network {
     /// What did not go as the site file wished.
     pub fn warning(&self) -> Option<&str> {
         self.warning.as_deref()
+    }
+
+    /// Whether its graph was optimised before and taken from the disk.
+    pub fn is_from_disk(&self) -> bool {
+        self.from_disk
     }
 
     pub fn inputs(&self) -> Vec<Port> {
@@ -278,7 +327,7 @@ impl Network {
     fn fall_back(&mut self, failed: OnnxError) -> Result<(), OnnxError> {
         let after = self.runtime.usable().skip_while(|provider| *provider != self.provider).nth(1);
         let Some(provider) = after else { return Err(failed) };
-        self.session = self
+        (self.session, self.from_disk) = self
             .runtime
             .session(&self.bytes, provider)
             .map_err(|what| OnnxError::Load { provider: provider.name(), what })?;

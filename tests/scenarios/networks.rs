@@ -1,5 +1,7 @@
 //! Networks on the box: verified in a process of their own, shown with what runs them, refused in words.
 
+mod deployment;
+
 use std::path::Path;
 
 use sidelight_tests::peers::appliance::{Appliance, appliance};

@@ -9,7 +9,7 @@ use sidelight::clock::Clock;
 use sidelight::disk;
 use sidelight::wiring::networks;
 use sidelight_kernels::{AdapterReport, survey};
-use sidelight_models::{Catalogue, Runtime};
+use sidelight_models::Catalogue;
 use sidelight_provisioning::Identity;
 use sidelight_provisioning::keeping::Destination;
 use sidelight_provisioning::site::{ProcessorWish, Site};
@@ -102,7 +102,7 @@ fn models(site: &Site, report: &mut Report) -> anyhow::Result<()> {
         report.good("networks", "no [models] in the site file; analyses that need a network say so");
         return Ok(());
     };
-    let runtime = match Runtime::open(&config.runtime_dir, &config.providers, config.threads) {
+    let runtime = match config.runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             report.bad("networks", &error.to_string());

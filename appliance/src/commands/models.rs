@@ -48,6 +48,9 @@ struct Place {
     /// One bundle alone
     #[arg(long)]
     bundle: Option<PathBuf>,
+    /// Folder that keeps optimised graphs
+    #[arg(long)]
+    graphs: Option<PathBuf>,
     /// In the order of trying
     #[arg(long, value_delimiter = ',', value_parser = provider, default_value = "tensorrt,cuda,webgpu,cpu")]
     providers: Vec<Provider>,
@@ -60,9 +63,7 @@ fn provider(name: &str) -> Result<Provider, String> {
 /// What a place comes to.
 struct Found {
     folders: Vec<PathBuf>,
-    runtime: PathBuf,
-    providers: Vec<Provider>,
-    threads: usize,
+    config: networks::Config,
 }
 
 impl Place {
@@ -72,6 +73,7 @@ impl Place {
             None => networks::Config {
                 runtime_dir: self.runtime.clone(),
                 bundles_dir: self.bundles.clone(),
+                graphs_dir: self.graphs.clone(),
                 providers: self.providers.clone(),
                 allow_demonstrations: true,
                 threads: networks::threads(),
@@ -83,14 +85,13 @@ impl Place {
             None => Catalogue::folders(&config.bundles_dir)
                 .with_context(|| format!("cannot read {}", config.bundles_dir.display()))?,
         };
-        let (runtime, providers, threads) = (config.runtime_dir, config.providers, config.threads);
-        Ok(Found { folders, runtime, providers, threads })
+        Ok(Found { folders, config })
     }
 }
 
 impl Found {
     fn runtime(&self) -> anyhow::Result<Runtime> {
-        Ok(Runtime::open(&self.runtime, &self.providers, self.threads)?)
+        Ok(self.config.runtime()?)
     }
 }
 
@@ -127,7 +128,10 @@ fn verify(found: &Found) -> anyhow::Result<ExitCode> {
             Ok(model) => println!("  ok   {} (verified in {took_s:.2} s)", words(&model)),
             Err(error) => {
                 refused = true;
-                println!("  BAD  {}: {error}", folder.display());
+                // The box reads one line; an error of TOML has several.
+                let words: Vec<String> =
+                    error.to_string().lines().map(|line| line.trim().to_owned()).collect();
+                println!("  BAD  {}: {}", folder.display(), words.join(" "));
             }
         }
     }

@@ -13,6 +13,7 @@
 //! data/commitments/, confirmations/, procedures/      see commitment.rs, confirmation.rs and procedure.rs
 //! data/journal/journal.jsonl                  promises, deliveries, questions, assignments, replacements, attempts, queues, decisions, deletions
 //! data/audit/                                 who did what (`crate::audit`)
+//! data/graphs/                                optimised networks, made again when missing (`crate::inference`)
 //! data/index/                                 sled
 //! data/metadata/                              documents for DICOMweb, made again when missing
 //! ```

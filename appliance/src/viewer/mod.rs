@@ -8,6 +8,7 @@
 mod access;
 mod api;
 mod box_ledger;
+mod bundles;
 mod contours;
 mod destinations;
 mod dicomweb;
@@ -172,6 +173,8 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         quarantine::quarantine,
         quarantine::download,
         models::models,
+        bundles::manifest,
+        bundles::download,
         destinations::destinations,
         destinations::retry,
         events::events,
@@ -226,6 +229,8 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/quarantine", get(quarantine::quarantine))
         .route("/api/quarantine/{sha256}", get(quarantine::download))
         .route("/api/models", get(models::models))
+        .route("/api/models/manifest", get(bundles::manifest))
+        .route("/api/models/{name}/download", get(bundles::download))
         .route("/api/destinations", get(destinations::destinations))
         .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))
@@ -247,7 +252,9 @@ fn router(desk: Arc<Desk>) -> Router {
 fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &axum::http::Extensions) -> bool {
     let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media = media.split(';').next().unwrap_or_default();
-    !["application/octet-stream", "application/dicom", "multipart/related"].contains(&media)
+    // A download's digest is of its own bytes.
+    !["application/octet-stream", "application/dicom", "application/x-tar", "multipart/related"]
+        .contains(&media)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub fn config(site: &Site) -> anyhow::Result<Option<Config>> {
     Ok(Some(Config {
         runtime_dir: models.runtime_dir.clone(),
         bundles_dir: models.bundles_dir.clone(),
+        graphs_dir: Some(site.data_dir.join("graphs")),
         providers: providers.collect(),
         allow_demonstrations: models.allow_demonstration_models,
         threads: threads(),

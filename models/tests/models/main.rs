@@ -5,6 +5,7 @@
 mod bundles;
 mod detection;
 mod graph;
+mod graphs;
 mod refusals;
 mod segmentation;
 mod silero;

@@ -1,5 +1,6 @@
 //! What a bad bundle gets: words, before it serves anyone, the old version still serving.
 
+use sidelight_models::catalogue::Standing;
 use sidelight_models::{Bundle, BundleError, Catalogue, Model};
 
 use crate::bundles::write;
@@ -108,4 +109,38 @@ fn the_old_version_serves_until_a_new_one_is_accepted() {
     // At the next start the same three lie there: the newest that is accepted serves.
     let mut again = Catalogue::open(folder.path(), &runtime).unwrap();
     assert_eq!((version(&mut again), again.refusals().len()), ("3".to_owned(), 1));
+}
+
+#[test]
+fn the_newest_serves_whatever_the_order_of_names_and_the_one_before_it_stands_by() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    for version in ["9", "10", "10.1-rc.1", "2"] {
+        write(folder.path(), version, THRESHOLD, same);
+    }
+    write(folder.path(), "11", Oddity { opset: 16, ..THRESHOLD }, same);
+    let catalogue = Catalogue::open(folder.path(), &runtime).unwrap();
+    let versions = catalogue.versions();
+    let listed: Vec<_> = versions.iter().map(|one| (one.manifest.version.as_str(), one.standing)).collect();
+    let superseded = Standing::Superseded;
+    let expected =
+        [("10.1-rc.1", Standing::Serving), ("10", Standing::Fallback), ("9", superseded), ("2", superseded)];
+    assert_eq!(listed, expected);
+    assert_eq!(catalogue.serving().next().unwrap().manifest().version, "10.1-rc.1");
+    assert!(catalogue.refusals()[0].folder.ends_with("threshold-11"));
+}
+
+#[test]
+fn one_version_in_two_folders_serves_from_the_first() {
+    let runtime = runtime();
+    let folder = tempfile::tempdir().unwrap();
+    let first = write(folder.path(), "1", THRESHOLD, same);
+    let plain = folder.path().join("threshold");
+    std::fs::create_dir(&plain).unwrap();
+    for entry in std::fs::read_dir(first).unwrap().flatten() {
+        std::fs::copy(entry.path(), plain.join(entry.file_name())).unwrap();
+    }
+    let catalogue = Catalogue::open(folder.path(), &runtime).unwrap();
+    assert_eq!(catalogue.serving().count(), 1);
+    assert!(catalogue.refusals()[0].reason.contains("already"), "{:?}", catalogue.refusals());
 }

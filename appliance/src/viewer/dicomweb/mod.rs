@@ -23,7 +23,7 @@ mod multipart;
 mod multipart_reader;
 mod origin;
 pub(super) mod prepare;
-mod range;
+pub(super) mod range;
 pub(super) mod rendered;
 pub(super) mod search;
 mod search_request;

@@ -9,7 +9,7 @@ use crate::viewer::error::ApiError;
 
 /// A part of a value: from the first byte on, so many, of so many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cut {
+pub(in crate::viewer) struct Cut {
     pub first: u64,
     pub count: u64,
     pub whole: u64,
@@ -17,7 +17,7 @@ pub(super) struct Cut {
 
 /// What a range header asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(in crate::viewer) enum Asked {
     Whole,
     Part(Cut),
     /// It begins behind the end.
@@ -26,13 +26,13 @@ pub(super) enum Asked {
 
 impl Cut {
     /// Value of Content-Range.
-    pub(super) fn words(&self) -> String {
+    pub(in crate::viewer) fn words(&self) -> String {
         format!("bytes {}-{}/{}", self.first, self.first + self.count - 1, self.whole)
     }
 }
 
 /// A range of a value of `whole` bytes.
-pub(super) fn asked(headers: &HeaderMap, whole: u64) -> Asked {
+pub(in crate::viewer) fn asked(headers: &HeaderMap, whole: u64) -> Asked {
     let text = headers.get(RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some((first, last)) = text.trim().strip_prefix("bytes=").and_then(|range| range.split_once('-'))
     else {
@@ -55,7 +55,7 @@ pub(super) fn asked(headers: &HeaderMap, whole: u64) -> Asked {
 }
 
 /// 416, with the length that there is.
-pub(super) fn impossible(whole: u64) -> Response {
+pub(in crate::viewer) fn impossible(whole: u64) -> Response {
     let sentence = format!("Range: the value has {whole} bytes");
     let mut response = ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, sentence).into_response();
     let length = format!("bytes */{whole}").parse().expect("a number is a header value");

@@ -160,6 +160,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/manifest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every bundle of this box, every version side by side. */
+        get: operations["manifest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A bundle, or a file of it, as it was verified here. */
+        get: operations["download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quarantine": {
         parameters: {
             query?: never;
@@ -857,6 +891,40 @@ export interface components {
             connected: boolean;
             /** @description Messages promised, not yet acknowledged. */
             waiting: number;
+        };
+        BundleFileShape: {
+            name: string;
+            /** Format: int64 */
+            bytes: number;
+            sha256: string;
+        };
+        BundleManifest: {
+            allow_demonstration_models: boolean;
+            /** @description By name, the newest version first; then those refused. */
+            bundles: components["schemas"]["BundleShape"][];
+        };
+        BundleShape: {
+            name: string;
+            /** @description Absent where the manifest cannot be read. */
+            version?: string | null;
+            folder: string;
+            /** @description `serving`, `fallback` (serves when the newest is refused), `superseded` or `refused`. */
+            standing: string;
+            /** @description Why it was refused. */
+            reason?: string | null;
+            /** @description Whether this site may be shown results of it. */
+            accepted_here: boolean;
+            demonstration?: boolean | null;
+            statement?: string | null;
+            intended_use?: string | null;
+            licence?: string | null;
+            /** @description Of the network's file, as the manifest says. */
+            network_sha256?: string | null;
+            /** @description Of the whole bundle as it is downloaded. */
+            sha256?: string | null;
+            /** Format: int64 */
+            bytes?: number | null;
+            files: components["schemas"]["BundleFileShape"][];
         };
         /** @description CAC-DRS (Hecht 2018): A0 to A3 by the Agatston score, N0 to N4 by how many coronary arteries have calcium. */
         CacDrs: {
@@ -2210,6 +2278,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Models"];
+                };
+            };
+        };
+    };
+    manifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleManifest"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download: {
+        parameters: {
+            query?: {
+                /** @description The version that serves where absent. */
+                version?: string;
+                /** @description One file; a tar of all of them where absent. */
+                file?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": number[];
+                };
+            };
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": number[];
+                };
+            };
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
