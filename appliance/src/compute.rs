@@ -4,8 +4,10 @@
 //! this thread, after the DICOM door is open; whoever sends work earlier waits. Frames follow somebody's hand, so they
 //! overtake jobs, as `shares` has it; nothing waits for ever.
 
+mod kept;
 mod shares;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{JoinHandle, Thread};
 
@@ -14,6 +16,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+pub use kept::KeptKernels;
 use shares::{Kind, Shares};
 
 /// Does the work; what comes back hands its result to the asker.
@@ -89,15 +92,16 @@ impl Drop for Bell {
     }
 }
 
-/// Starts the thread. It ends when the last `Compute` is dropped.
-pub fn start(wish: Wish, clock: Clock) -> std::io::Result<(Compute, JoinHandle<()>)> {
+/// Starts the thread. It ends when the last `Compute` is dropped. Compiled kernels are kept below `data_dir`.
+pub fn start(wish: Wish, data_dir: &Path, clock: Clock) -> std::io::Result<(Compute, JoinHandle<()>)> {
     let (frames, frames_out) = mpsc::channel(1);
     let (jobs, jobs_out) = mpsc::channel(1);
     let (announce, info) = watch::channel(None);
     let inboxes = Inboxes { frames: frames_out, jobs: jobs_out };
+    let kept = KeptKernels::of(data_dir);
     let thread = std::thread::Builder::new()
         .name("compute".into())
-        .spawn(move || work(wish, clock, inboxes, &announce))?;
+        .spawn(move || work(wish, kept, clock, inboxes, &announce))?;
     let bell = Arc::new(Bell(thread.thread().clone()));
     Ok((Compute { frames, jobs, bell, info }, thread))
 }
@@ -109,11 +113,12 @@ struct Inboxes {
 
 fn work(
     wish: Wish,
+    mut kept: KeptKernels,
     clock: Clock,
     mut inboxes: Inboxes,
     announce: &watch::Sender<Option<Result<ProcessorInfo, NoProcessor>>>,
 ) {
-    let mut processor = match Processor::open(wish) {
+    let mut processor = match Processor::open_with(wish, &kept.read()) {
         Ok(processor) => processor,
         Err(error) => {
             tracing::error!(%error, "no processor");
@@ -126,6 +131,7 @@ fn work(
     tracing::info!(name = info.name, reason = info.reason, "kernels run here");
     let mut degraded = info.degraded.clone();
     announce.send_replace(Some(Ok(info)));
+    kept.keep(&processor);
     let mut shares = Shares::default();
     while let Some((kind, work)) = inboxes.next(&shares) {
         let begun = clock.now();
@@ -147,6 +153,9 @@ fn work(
         }
         // Whoever waits for the result finds the note about it.
         answer();
+        if inboxes.frames.is_empty() && inboxes.jobs.is_empty() {
+            kept.keep(&processor);
+        }
     }
 }
 

@@ -80,7 +80,7 @@ pub async fn wire(
     let dicom_port = dicom.local_addr()?.port();
     house.intake(intake::Doors { plain: dicom, tls: dicom_tls }, rooms)?;
     let (compute, _thread) =
-        compute::start(wish(site.processor), clock).context("no thread for the kernels")?;
+        compute::start(wish(site.processor), &site.data_dir, clock).context("no thread for the kernels")?;
     let (inference, _thread) =
         inference::start(networks::config(site)?).context("no thread for the networks")?;
     let pulse = Pulse::new("analysis", clock.now());

@@ -28,6 +28,7 @@ mod memory;
 mod pipelines;
 mod program;
 mod run;
+mod saved;
 mod staging;
 mod timing;
 
@@ -45,6 +46,8 @@ pub(crate) use memory::{Buffer, Sampler, Texel, Texture};
 use pipelines::Pipelines;
 pub(crate) use program::{Binding, Program};
 pub(crate) use run::Outcome;
+pub use saved::SAVED_BYTES_MAX as PIPELINE_CACHE_BYTES_MAX;
+pub(crate) use saved::unsealed;
 pub(crate) use staging::Rows;
 pub use timing::DeviceTime;
 
@@ -66,6 +69,8 @@ const WELCOME: wgpu::Features = wgpu::Features::TIMESTAMP_QUERY
 #[derive(Debug)]
 pub(crate) struct Engine {
     adapter: wgpu::Adapter,
+    /// Whose compiled kernels these are.
+    key: String,
     device: wgpu::Device,
     queue: wgpu::Queue,
     ledger: Ledger,
@@ -82,7 +87,8 @@ impl Engine {
     /// operation's peak.
     pub(crate) const OWN_BYTES: u64 = staging::Ring::BYTES + (2 << 20);
 
-    pub(crate) fn open(adapter: &Adapter) -> Result<Self, EngineError> {
+    /// `saved` is what [`Engine::saved_pipelines`] once handed out; what does not fit is ignored.
+    pub(crate) fn open(adapter: &Adapter, saved: &[u8]) -> Result<Self, EngineError> {
         let features = adapter.raw.features() & WELCOME;
         let description = wgpu::DeviceDescriptor {
             label: Some("sidelight kernels"),
@@ -106,8 +112,9 @@ impl Engine {
             let _ = told.set(error.to_string());
         }));
         let clock = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
-        Ok(Self {
+        let mut engine = Self {
             adapter: adapter.raw.clone(),
+            key: adapter.key(),
             device,
             queue,
             ledger: Ledger::new(),
@@ -117,7 +124,23 @@ impl Engine {
             has_clock: features.contains(clock),
             lost,
             hung: false,
-        })
+        };
+        if features.contains(wgpu::Features::PIPELINE_CACHE) {
+            let make = |engine: &mut Self| Ok(vulkan::pipeline_cache(&engine.device, &engine.key, saved));
+            // Without one every kernel is compiled at every start, no more.
+            engine.pipelines.cache = engine.watched(make).ok();
+        }
+        Ok(engine)
+    }
+
+    /// Kernels compiled since the device was opened, and so what there is to save.
+    pub(crate) fn pipelines_made(&self) -> usize {
+        self.pipelines.made()
+    }
+
+    /// What the driver compiled, for the next start; `None` where it does not hand it out.
+    pub(crate) fn saved_pipelines(&self) -> Option<Vec<u8>> {
+        saved::sealed(&self.key, &self.pipelines.cache.as_ref()?.get_data()?)
     }
 
     pub(crate) fn ledger(&self) -> &Ledger {
@@ -160,46 +183,27 @@ impl Engine {
         Ok(Buffer::new(raw, label, charge))
     }
 
-    pub(crate) fn texture_2d(
-        &mut self,
-        label: &'static str,
-        [columns, rows]: [u32; 2],
-        texel: Texel,
-    ) -> Result<Texture, EngineError> {
-        self.texture(label, [columns, rows, 1], texel, wgpu::TextureDimension::D2)
-    }
-
     pub(crate) fn texture_3d(
         &mut self,
         label: &'static str,
         size: [u32; 3],
         texel: Texel,
     ) -> Result<Texture, EngineError> {
-        self.texture(label, size, texel, wgpu::TextureDimension::D3)
-    }
-
-    fn texture(
-        &mut self,
-        label: &'static str,
-        size: [u32; 3],
-        texel: Texel,
-        dimension: wgpu::TextureDimension,
-    ) -> Result<Texture, EngineError> {
         let [columns, rows, slices] = size;
-        let bytes = size.map(u64::from).iter().product::<u64>() * texel.bytes();
+        let bytes = size.map(u64::from).iter().product::<u64>() * Texel::BYTES;
         let charge = self.ledger.charge(label, bytes)?;
         let description = wgpu::TextureDescriptor {
             label: Some(label),
             size: wgpu::Extent3d { width: columns, height: rows, depth_or_array_layers: slices },
             mip_level_count: 1,
             sample_count: 1,
-            dimension,
+            dimension: wgpu::TextureDimension::D3,
             format: texel.format(),
-            usage: texel.usage(),
+            usage: Texel::USAGE,
             view_formats: &[],
         };
         let raw = self.watched(|engine| Ok(engine.device.create_texture(&description)))?;
-        Ok(Texture::new(raw, texel, charge))
+        Ok(Texture::new(raw, charge))
     }
 
     /// Linear between texels, the edge's value beyond.

@@ -7,7 +7,6 @@
 pub mod bandwidth;
 pub mod calcium;
 mod cpu;
-#[allow(dead_code, reason = "2-D and stored textures are tested, and no kernel uses them yet")]
 mod engine;
 pub mod heart;
 mod identity;
@@ -24,7 +23,7 @@ pub mod volume;
 #[expect(unsafe_code, reason = "the one door to raw Vulkan")]
 mod vulkan;
 
-pub use engine::{DeviceTime, EngineError};
+pub use engine::{DeviceTime, EngineError, PIPELINE_CACHE_BYTES_MAX};
 pub use processor::{AdapterReport, DeviceMemory, Processor, ProcessorError, ProcessorKind, Wish, survey};
 pub use region::Region;
 pub use volume::{Dimensions, Geometry, Volume};

@@ -90,13 +90,13 @@ const MIDDLE_TURN_VOXELS: usize = 128 * 512 * 512;
 const LARGE_TURN_VOXELS: usize = 512 * 512 * 512;
 
 impl Gpu {
-    fn open(adapter: &Adapter) -> Result<Self, EngineError> {
+    fn open(adapter: &Adapter, saved: &[u8]) -> Result<Self, EngineError> {
         let turn_voxels = match adapter.kind {
             AdapterKind::Discrete => LARGE_TURN_VOXELS,
             AdapterKind::Integrated | AdapterKind::Other => MIDDLE_TURN_VOXELS,
             AdapterKind::Software => SMALL_TURN_VOXELS,
         };
-        let engine = Engine::open(adapter)?;
+        let engine = Engine::open(adapter, saved)?;
         let rendering = rendering::gpu::Kept::default();
         Ok(Self {
             engine,
@@ -147,12 +147,31 @@ pub struct DeviceMemory {
 impl Processor {
     /// Opens what was wished for. `Auto` never fails: what is wrong with the GPU becomes the reason for the twin.
     pub fn open(wish: Wish) -> Result<Self, ProcessorError> {
+        Self::open_with(wish, &[])
+    }
+
+    /// Likewise, sooner where `saved` is what [`Processor::pipeline_cache`] handed out on the same device and driver;
+    /// anything else is ignored.
+    pub fn open_with(wish: Wish, saved: &[u8]) -> Result<Self, ProcessorError> {
         match wish {
             Wish::Twin => Ok(Self::twin(wish, "the CPU twin was asked for".to_owned())),
-            Wish::Gpu => Self::gpu(wish).map_err(ProcessorError::NoGpu),
-            Wish::Auto => Ok(Self::gpu(wish)
+            Wish::Gpu => Self::gpu(wish, saved).map_err(ProcessorError::NoGpu),
+            Wish::Auto => Ok(Self::gpu(wish, saved)
                 .unwrap_or_else(|why| Self::twin(wish, format!("no hardware GPU is of use: {why}")))),
         }
+    }
+
+    /// What the driver compiled so far, for [`Processor::open_with`]: at most 16 MiB, with a header of our own. `None` on
+    /// the twin and where the driver does not hand it out.
+    pub fn pipeline_cache(&self) -> Option<Vec<u8>> {
+        let Owned::Gpu(gpu) = &self.place else { return None };
+        gpu.engine.saved_pipelines()
+    }
+
+    /// Kernels compiled since the device was opened: more of them, and there is more to keep.
+    pub fn kernels_compiled(&self) -> usize {
+        let Owned::Gpu(gpu) = &self.place else { return 0 };
+        gpu.engine.pipelines_made()
     }
 
     /// A processor whose turns are of so many voxels (never less than a slice). For tests of the bounds of turns.
@@ -162,7 +181,7 @@ impl Processor {
     }
 
     /// The first adapter that opens and passes the probe, or a sentence on why none does.
-    fn gpu(wish: Wish) -> Result<Self, String> {
+    fn gpu(wish: Wish, saved: &[u8]) -> Result<Self, String> {
         let mut adapters = engine::adapters();
         if wish == Wish::Auto {
             adapters.retain(|adapter| adapter.kind != AdapterKind::Software);
@@ -172,7 +191,7 @@ impl Processor {
         }
         let mut passed_over = Vec::new();
         for adapter in adapters {
-            match probed(&adapter) {
+            match probed(&adapter, saved) {
                 Ok(gpu) => {
                     let kind = adapter.kind.words();
                     let mut reason = format!("best Vulkan device ({kind}), boot probe passed");
@@ -293,8 +312,8 @@ fn pool() -> rayon::ThreadPool {
 }
 
 /// The adapter's engine, if it passes the probe.
-fn probed(adapter: &Adapter) -> Result<Gpu, String> {
-    let mut gpu = Gpu::open(adapter).map_err(|error| error.to_string())?;
+fn probed(adapter: &Adapter, saved: &[u8]) -> Result<Gpu, String> {
+    let mut gpu = Gpu::open(adapter, saved).map_err(|error| error.to_string())?;
     probe::run(|turn, criteria| calcium::gpu::components(&mut gpu, turn, criteria))?;
     gpu.evict();
     gpu.device_time = None;
@@ -323,13 +342,16 @@ pub struct AdapterReport {
     pub memory_budget_bytes: Option<u64>,
     /// Whether the boot probe passed, or why not.
     pub probe: Result<(), String>,
+    /// Whether kept compiled kernels are this adapter's and driver's.
+    pub takes_saved: bool,
 }
 
-/// Every Vulkan adapter, best first, each after the boot probe.
-pub fn survey() -> Vec<AdapterReport> {
+/// Every Vulkan adapter, best first, each after the boot probe; `saved` as in [`Processor::open_with`].
+pub fn survey(saved: &[u8]) -> Vec<AdapterReport> {
     let report = |adapter: Adapter| AdapterReport {
         memory_budget_bytes: vulkan::memory_budget_bytes(&adapter.raw),
-        probe: probed(&adapter).map(drop),
+        probe: probed(&adapter, &[]).map(drop),
+        takes_saved: engine::unsealed(&adapter.key(), saved).is_some(),
         kind: adapter.kind.words(),
         name: adapter.name,
         driver: adapter.driver,

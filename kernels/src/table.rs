@@ -1,23 +1,14 @@
 //! The kernel table: one row for each file in `wgsl/`, and nothing else. Tests hold the rows and the files together.
 
-use crate::engine::Texel;
-
 /// How a kernel uses what it is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), allow(dead_code, reason = "kernels sample 3-D textures and store none so far"))]
 pub(crate) enum Access {
     Uniform,
     Read,
     ReadWrite,
-    /// `texture_2d<f32>`, read through a sampler.
-    Sampled2d,
     /// `texture_3d<f32>`, read through a sampler.
     Sampled3d,
     Sampler,
-    /// `texture_storage_2d<.., write>`
-    Stored2d(Texel),
-    /// `texture_storage_3d<.., write>`
-    Stored3d(Texel),
 }
 
 /// One compute kernel. What it is given is group 0, bound by the names in the WGSL, in the order of the row.
@@ -144,17 +135,31 @@ pub(crate) const PERFUSION_SMOOTH: Kernel = Kernel {
 
 pub(crate) const PERFUSION_DECONVOLVE: Kernel = Kernel {
     name: "perfusion_deconvolve",
-    wgsl: include_str!("../wgsl/perfusion_deconvolve.wgsl"),
+    wgsl: wgsl!("perfusion_residue.wgsl", "perfusion_deconvolve.wgsl"),
     workgroup: LINE,
     bindings: &[
         ("work", Uniform),
         ("planes", Read),
         ("voxels", Read),
         ("taps", Read),
+        ("maps", ReadWrite),
         ("circle", Read),
         ("components", Read),
         ("room", ReadWrite),
+    ],
+};
+
+pub(crate) const PERFUSION_RICHARDSON_LUCY: Kernel = Kernel {
+    name: "perfusion_richardson_lucy",
+    wgsl: wgsl!("perfusion_residue.wgsl", "perfusion_richardson_lucy.wgsl"),
+    workgroup: LINE,
+    bindings: &[
+        ("work", Uniform),
+        ("planes", Read),
+        ("voxels", Read),
+        ("taps", Read),
         ("maps", ReadWrite),
+        ("method", Read),
     ],
 };
 
@@ -262,7 +267,7 @@ pub(crate) const COPYING: Kernel = Kernel {
 
 /// Every kernel there is.
 #[cfg(test)]
-pub(crate) const KERNELS: [&Kernel; 18] = [
+pub(crate) const KERNELS: [&Kernel; 19] = [
     &CALCIUM_MASK,
     &CALCIUM_MERGE,
     &CALCIUM_FLATTEN,
@@ -272,6 +277,7 @@ pub(crate) const KERNELS: [&Kernel; 18] = [
     &PERFUSION_FRAMES,
     &PERFUSION_SMOOTH,
     &PERFUSION_DECONVOLVE,
+    &PERFUSION_RICHARDSON_LUCY,
     &PERFUSION_SOFTEN,
     &PERFUSION_HALVE,
     &PERFUSION_ALIGN,

@@ -4,6 +4,8 @@ use std::ptr::NonNull;
 
 use ash::vk;
 
+use crate::engine::unsealed;
+
 /// Bytes that this process may use now in the largest heap of the device's own memory (VK_EXT_memory_budget), else
 /// that heap's size; `None` when the adapter has no such heap.
 pub(crate) fn memory_budget_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
@@ -29,6 +31,17 @@ pub(crate) fn memory_budget_bytes(adapter: &wgpu::Adapter) -> Option<u64> {
     let heaps = memory.memory_heaps_as_slice().iter().enumerate();
     let own = heaps.filter(|(_, heap)| heap.flags.contains(vk::MemoryHeapFlags::DEVICE_LOCAL));
     own.map(|(index, heap)| if has_budget { budget.heap_budget[index] } else { heap.size }).max()
+}
+
+/// What the driver keeps of what it compiles, begun with what it kept at an earlier start where `saved` is whole and of
+/// the adapter that `key` names.
+pub(crate) fn pipeline_cache(device: &wgpu::Device, key: &str, saved: &[u8]) -> wgpu::PipelineCache {
+    let data = unsealed(key, saved);
+    let description =
+        wgpu::PipelineCacheDescriptor { label: Some("sidelight kernels"), data, fallback: true };
+    // SAFETY: the data is none, or what `get_data` handed out on this adapter, driver and version: its seal, digest and
+    // length have just been compared. wgpu and the driver compare their own headers once more.
+    unsafe { device.create_pipeline_cache(&description) }
 }
 
 /// Memory of the processor that the device copies from, mapped for good.

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use sidelight::clock::Clock;
+use sidelight::compute::KeptKernels;
 use sidelight::disk;
 use sidelight::wiring::networks;
 use sidelight_kernels::{AdapterReport, survey};
@@ -54,7 +55,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::default();
     report.good("site", &format!("{} / {}, {:?}", site.site, site.device, site.kind).to_lowercase());
     keys(&site, &mut report);
-    processor(&site, &survey(), &mut report);
+    let compiled = KeptKernels::of(&site.data_dir).read();
+    let adapters = survey(&compiled);
+    processor(&site, &adapters, &mut report);
+    kept_kernels(compiled.len(), &adapters, &mut report);
     models(&site, &mut report)?;
     disk_room(&site.data_dir, site.dicom.disk_reserve_bytes, &mut report);
     quarantine(&site.data_dir, &mut report);
@@ -94,6 +98,18 @@ fn processor(site: &Site, adapters: &[AdapterReport], report: &mut Report) {
         (true, ProcessorWish::Gpu) => report.bad("GPU", "none found, but the site file asks for one"),
         (true, _) => report.good("GPU", "none found; kernels run on the CPU twin"),
     }
+}
+
+/// Whether the next start finds its kernels compiled.
+fn kept_kernels(bytes: usize, adapters: &[AdapterReport], report: &mut Report) {
+    let taker = adapters.iter().find(|adapter| adapter.takes_saved);
+    let sentence = match (adapters.is_empty(), bytes, taker) {
+        (true, ..) => return,
+        (_, 0, _) => "none kept; the driver compiles them when they are first used".into(),
+        (_, _, Some(adapter)) => format!("{} KiB kept for {}", bytes.div_ceil(1024), adapter.name),
+        (.., None) => "those kept are of another adapter, driver or version; they are compiled again".into(),
+    };
+    report.good("compiled kernels", &sentence);
 }
 
 /// What may run networks, in the order of trying, and the bundles that serve.

@@ -44,4 +44,10 @@ impl Adapter {
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
         Self { raw, kind, name: info.name, driver }
     }
+
+    /// Names what compiled kernels belong to: another adapter, driver or version of ours has none of them.
+    pub(crate) fn key(&self) -> String {
+        let device = wgpu::util::pipeline_cache_key(&self.raw.get_info()).unwrap_or_default();
+        format!("{device} {} {} {}", self.name, self.driver, env!("CARGO_PKG_VERSION"))
+    }
 }

@@ -76,6 +76,7 @@ impl Ledger {
     }
 
     /// What is held under each label.
+    #[cfg(test)]
     pub(crate) fn held(&self) -> Vec<(&'static str, u64)> {
         self.books().by_label.iter().map(|(label, bytes)| (*label, *bytes)).collect()
     }

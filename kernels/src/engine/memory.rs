@@ -45,48 +45,30 @@ impl Buffer {
     }
 }
 
-/// What one texel holds.
+/// What one texel holds: 16 bits that are filtered between texels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Texel {
-    /// Filters on every device.
+    /// On every device.
     R16Float,
-    /// Filters too, where [`super::Engine::has_16bit_norm`].
+    /// Where [`super::Engine::has_16bit_norm`].
     R16Snorm,
-    /// Storage; filtered nowhere.
-    R32Float,
-    /// Storage and filtered.
-    Rgba8Unorm,
 }
 
 impl Texel {
+    pub(crate) const BYTES: u64 = 2;
+
+    pub(super) const USAGE: wgpu::TextureUsages =
+        wgpu::TextureUsages::TEXTURE_BINDING.union(wgpu::TextureUsages::COPY_DST);
+
     pub(super) fn format(self) -> wgpu::TextureFormat {
         match self {
             Self::R16Float => wgpu::TextureFormat::R16Float,
             Self::R16Snorm => wgpu::TextureFormat::R16Snorm,
-            Self::R32Float => wgpu::TextureFormat::R32Float,
-            Self::Rgba8Unorm => wgpu::TextureFormat::Rgba8Unorm,
-        }
-    }
-
-    pub(crate) fn bytes(self) -> u64 {
-        match self {
-            Self::R16Float | Self::R16Snorm => 2,
-            Self::R32Float | Self::Rgba8Unorm => 4,
-        }
-    }
-
-    pub(super) fn usage(self) -> wgpu::TextureUsages {
-        let every = wgpu::TextureUsages::TEXTURE_BINDING
-            | wgpu::TextureUsages::COPY_DST
-            | wgpu::TextureUsages::COPY_SRC;
-        match self {
-            Self::R16Float | Self::R16Snorm => every,
-            Self::R32Float | Self::Rgba8Unorm => every | wgpu::TextureUsages::STORAGE_BINDING,
         }
     }
 }
 
-/// A 2-D or 3-D texture of one level.
+/// A 3-D texture of one level.
 #[derive(Clone, Debug)]
 pub(crate) struct Texture(Arc<TextureMemory>);
 
@@ -94,14 +76,13 @@ pub(crate) struct Texture(Arc<TextureMemory>);
 struct TextureMemory {
     raw: wgpu::Texture,
     view: wgpu::TextureView,
-    texel: Texel,
     _charge: Charge,
 }
 
 impl Texture {
-    pub(super) fn new(raw: wgpu::Texture, texel: Texel, charge: Charge) -> Self {
+    pub(super) fn new(raw: wgpu::Texture, charge: Charge) -> Self {
         let view = raw.create_view(&wgpu::TextureViewDescriptor::default());
-        Self(Arc::new(TextureMemory { raw, view, texel, _charge: charge }))
+        Self(Arc::new(TextureMemory { raw, view, _charge: charge }))
     }
 
     pub(super) fn raw(&self) -> &wgpu::Texture {
@@ -112,17 +93,13 @@ impl Texture {
         &self.0.view
     }
 
-    pub(crate) fn texel(&self) -> Texel {
-        self.0.texel
-    }
-
-    /// Columns, rows and slices (1 where it is flat).
+    /// Columns, rows and slices.
     pub(crate) fn size(&self) -> [u32; 3] {
         let size = self.0.raw.size();
         [size.width, size.height, size.depth_or_array_layers]
     }
 
-    /// Binds it, to be sampled or written to as the kernel's row says.
+    /// Binds it, to be sampled.
     pub(crate) fn bound(&self) -> Binding {
         Binding::Texture(self.clone())
     }

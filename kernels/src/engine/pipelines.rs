@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use super::memory::Texel;
 use super::{EngineError, ready};
 use crate::table::{Access, ENTRY_POINT, Kernel};
 
@@ -20,6 +19,10 @@ pub(super) struct Pipelines {
 }
 
 impl Pipelines {
+    pub(super) fn made(&self) -> usize {
+        self.compiled.len()
+    }
+
     pub(super) fn get(&self, kernel: &Kernel) -> &Pipeline {
         &self.compiled[kernel.name]
     }
@@ -82,25 +85,16 @@ fn shader_error(kernel: &Kernel, line: u32, message: String) -> EngineError {
 
 fn entry(binding: u32, access: Access) -> wgpu::BindGroupLayoutEntry {
     let buffer = |ty| wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None };
-    let sampled = |view_dimension| wgpu::BindingType::Texture {
-        sample_type: wgpu::TextureSampleType::Float { filterable: true },
-        view_dimension,
-        multisampled: false,
-    };
-    let stored = |texel: Texel, view_dimension| wgpu::BindingType::StorageTexture {
-        access: wgpu::StorageTextureAccess::WriteOnly,
-        format: texel.format(),
-        view_dimension,
-    };
     let ty = match access {
         Access::Uniform => buffer(wgpu::BufferBindingType::Uniform),
         Access::Read => buffer(wgpu::BufferBindingType::Storage { read_only: true }),
         Access::ReadWrite => buffer(wgpu::BufferBindingType::Storage { read_only: false }),
-        Access::Sampled2d => sampled(wgpu::TextureViewDimension::D2),
-        Access::Sampled3d => sampled(wgpu::TextureViewDimension::D3),
+        Access::Sampled3d => wgpu::BindingType::Texture {
+            sample_type: wgpu::TextureSampleType::Float { filterable: true },
+            view_dimension: wgpu::TextureViewDimension::D3,
+            multisampled: false,
+        },
         Access::Sampler => wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
-        Access::Stored2d(texel) => stored(texel, wgpu::TextureViewDimension::D2),
-        Access::Stored3d(texel) => stored(texel, wgpu::TextureViewDimension::D3),
     };
     wgpu::BindGroupLayoutEntry { binding, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None }
 }

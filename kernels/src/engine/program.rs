@@ -25,13 +25,6 @@ pub(crate) struct Read(pub(super) usize);
 #[derive(Debug)]
 pub(super) enum Step {
     Clear(Buffer),
-    Copy {
-        from: Buffer,
-        from_offset: u64,
-        to: Buffer,
-        to_offset: u64,
-        bytes: u64,
-    },
     /// Rows of `row_bytes` (a multiple of 256) into whole slices of a texture.
     Fill {
         from: Buffer,
@@ -75,11 +68,6 @@ impl Program {
     /// Zeroes.
     pub(crate) fn clear(&mut self, buffer: &Buffer) {
         self.steps.push(Step::Clear(buffer.clone()));
-    }
-
-    /// Offsets and length are multiples of 4.
-    pub(crate) fn copy(&mut self, from: &Buffer, from_offset: u64, to: &Buffer, to_offset: u64, bytes: u64) {
-        self.steps.push(Step::Copy { from: from.clone(), from_offset, to: to.clone(), to_offset, bytes });
     }
 
     /// Whole slices of a texture from a buffer whose rows begin `row_bytes` apart, a multiple of 256.

@@ -182,9 +182,6 @@ impl Engine {
     fn encode(&self, encoder: &mut wgpu::CommandEncoder, step: &Step, read_to: &mut u64) {
         match step {
             Step::Clear(buffer) => encoder.clear_buffer(buffer.raw(), 0, None),
-            Step::Copy { from, from_offset, to, to_offset, bytes } => {
-                encoder.copy_buffer_to_buffer(from.raw(), *from_offset, to.raw(), *to_offset, *bytes);
-            }
             Step::Fill { .. } => fill(encoder, step),
             Step::Dispatch { kernel, bindings, groups } => {
                 let group = self.bind(kernel, bindings);

@@ -66,7 +66,6 @@ impl Step {
     fn label(&self) -> &'static str {
         match self {
             Self::Clear(_) => "clear",
-            Self::Copy { .. } => "copy",
             Self::Fill { .. } => "fill",
             Self::Dispatch { kernel, .. } => kernel.name,
             Self::Read { .. } => "read",

@@ -9,15 +9,17 @@
 //! choice of vessels are the host's: they look at little.
 
 pub(super) mod alignment;
+mod deconvolution;
 mod layout;
 
 use std::ops::Range;
 
 #[cfg(test)]
 pub(crate) use alignment::{Halving, LevelUniform, Placed, Softening};
+use deconvolution::{lanes, room_bytes};
 #[cfg(test)]
-pub(crate) use layout::SlabUniform;
-pub(crate) use layout::{Deconvolution, Line, Place};
+pub(crate) use layout::{Deconvolution, SlabUniform};
+pub(crate) use layout::{Line, Place};
 use layout::{Plan as Layout, Turn};
 
 use super::{Maps, PerfusionError, Series, Survey, Turn as Checkpoint, Work};
@@ -33,12 +35,6 @@ pub(crate) struct Kept {
     identity: Identity,
     hounsfield: Buffer,
 }
-
-/// Voxels of a dispatch of the deconvolution: enough to fill a large device, few enough for the second-level cache.
-const LANES_MAX: u64 = 65_536;
-
-/// Room of those voxels.
-const ROOM_BYTES_MAX: u64 = 96 << 20;
 
 /// States what survey and maps take at most, and gives back what stands in the way.
 pub(crate) fn reserve(gpu: &mut Gpu, series: &Series<'_>, layout: &Layout) -> Result<(), EngineError> {
@@ -88,8 +84,9 @@ pub(crate) fn maps(
     for slab in layout.slabs() {
         let held = Held::new(gpu, work.series, layout, &slab).map_err(ProcessorError::from)?;
         for slices in layout.turns(&slab) {
-            checkpoint(slices.start as f32 / work.series.dimensions().slices as f32)?;
-            held.maps(gpu, work, layout, slices, maps).map_err(ProcessorError::from)?;
+            let done = slices.start as f32 / work.series.dimensions().slices as f32;
+            checkpoint(done)?;
+            held.maps(gpu, work, layout, slices, maps, &mut || checkpoint(done))?;
         }
     }
     Ok(())
@@ -154,18 +151,20 @@ impl Held {
         layout: &Layout,
         slices: Range<u32>,
         maps: &mut Maps,
-    ) -> Result<(), EngineError> {
+        pause: &mut dyn FnMut() -> Result<(), PerfusionError>,
+    ) -> Result<(), PerfusionError> {
         let turn = Turn::new(work.series, &slices);
         let voxels = turn.voxels_of(work.brain);
         if voxels.is_empty() {
             return Ok(());
         }
         let mut program = Program::default();
-        let planes = self.planes(gpu, &mut program, work, layout, &turn)?;
-        let found = deconvolve(gpu, &mut program, work, &turn, &planes, &voxels)?;
+        let planes = self.planes(gpu, &mut program, work, layout, &turn).map_err(ProcessorError::from)?;
+        let found =
+            deconvolution::deconvolve(gpu, &mut program, (work, layout), &turn, (&planes, &voxels), pause)?;
         let reads = [0, 1, 2, 3]
             .map(|map| program.read(&found, map * voxels.len() as u64 * 4, voxels.len() as u64 * 4));
-        let outcome = gpu.run(&program)?;
+        let outcome = gpu.run(&program).map_err(ProcessorError::from)?;
         let [cbf, cbv, ttp, tmax] = reads.map(|read| outcome.values::<f32>(read));
         let first = slices.start as usize * work.series.dimensions().slice_len();
         for (number, &voxel) in voxels.iter().enumerate() {
@@ -219,47 +218,6 @@ impl Held {
         }
         Ok(sharp)
     }
-}
-
-/// Records the deconvolution of the listed voxels, as many at a time as there is room for.
-fn deconvolve(
-    gpu: &mut Gpu,
-    program: &mut Program,
-    work: &Work<'_>,
-    turn: &Turn,
-    planes: &Buffer,
-    voxels: &[u32],
-) -> Result<Buffer, EngineError> {
-    let (series, plan) = (work.series, work.plan);
-    let listed = u32::try_from(voxels.len()).expect("fewer than the turn has");
-    let capacity = lanes(series).min(u64::from(listed));
-    let voxels = sent(&mut gpu.engine, "perfusion voxels", voxels)?;
-    let taps = sent(&mut gpu.engine, "perfusion taps", turn.taps(series))?;
-    let circle = sent(&mut gpu.engine, "perfusion circle", &plan.circle)?;
-    let components = sent(&mut gpu.engine, "perfusion components", &plan.components)?;
-    let room = gpu.engine.buffer("perfusion room", capacity * room_bytes(series))?;
-    let maps = gpu.engine.buffer("perfusion maps", u64::from(listed) * 16)?;
-    let capacity = u32::try_from(capacity).expect("at most the lanes of a dispatch");
-    for first in (0..listed).step_by(capacity as usize) {
-        let count = capacity.min(listed - first);
-        let uniform = program.uniform(&Deconvolution::new(work, turn, [count, first, capacity, listed]));
-        let bindings =
-            [&planes, &&voxels, &&taps, &&circle, &&components, &&room, &&maps].map(|buffer| buffer.whole());
-        let [planes, voxels, taps, circle, components, room, maps] = bindings;
-        let bindings = [uniform, planes, voxels, taps, circle, components, room, maps];
-        program.dispatch(&table::PERFUSION_DECONVOLVE, bindings, count);
-    }
-    Ok(maps)
-}
-
-/// Curve, residue and second differences of one voxel.
-fn room_bytes(series: &Series<'_>) -> u64 {
-    5 * 4 * series.axis.samples() as u64
-}
-
-/// Voxels of a dispatch of the deconvolution.
-fn lanes(series: &Series<'_>) -> u64 {
-    LANES_MAX.min(ROOM_BYTES_MAX / room_bytes(series))
 }
 
 /// A buffer of these values.

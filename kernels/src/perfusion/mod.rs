@@ -268,8 +268,7 @@ impl Work<'_> {
             tmax: nowhere,
         };
         let most_voxels = processor.turn_voxels();
-        // The multiplicative method has no kernel: it is chosen rarely, and by people who can wait.
-        if let (Place::Gpu(gpu), None) = (processor.place(), &self.plan.richardson_lucy) {
+        if let Place::Gpu(gpu) = processor.place() {
             let layout = gpu::layout(gpu, self.series, most_voxels).map_err(ProcessorError::from)?;
             gpu::maps(gpu, self, &layout, &mut maps, turn)?;
             return Ok(maps);

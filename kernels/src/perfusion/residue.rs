@@ -54,6 +54,19 @@ pub(crate) struct RichardsonLucy {
     pub(crate) iterations: u32,
     /// `step * c_a`, never negative.
     pub(crate) artery: Vec<f32>,
+    /// What the observed samples see of each entry of the residue; entries that none sees stay nothing.
+    pub(crate) seen: Vec<f32>,
+}
+
+impl RichardsonLucy {
+    fn new(iterations: u32, artery: Vec<f32>) -> Self {
+        let length = 2 * artery.len();
+        let seen = (0..length).map(|at| {
+            let delays = (0..artery.len()).map(|sample| (sample + length - at) % length);
+            delays.filter_map(|delay| artery.get(delay)).sum()
+        });
+        Self { iterations, seen: seen.collect(), artery }
+    }
 }
 
 impl Plan {
@@ -72,10 +85,10 @@ impl Plan {
             _ => None,
         };
         let richardson_lucy = match parameters.method {
-            Method::RichardsonLucy { iterations } => Some(RichardsonLucy {
-                iterations,
-                artery: scaled.iter().map(|hu| (hu * step_s).max(0.0) as f32).collect(),
-            }),
+            Method::RichardsonLucy { iterations } => {
+                let artery = scaled.iter().map(|hu| (hu * step_s).max(0.0) as f32).collect();
+                Some(RichardsonLucy::new(iterations, artery))
+            }
             _ => None,
         };
         Self {

@@ -106,7 +106,8 @@ impl Processor {
         let turn_voxels = self.turn_voxels;
         // The lost device goes first: two at once may not fit.
         *self = Self::twin(self.wish, String::new());
-        match Self::gpu(self.wish) {
+        // Nothing saved: what the driver kept may be what it fell over.
+        match Self::gpu(self.wish, &[]) {
             Ok(again) => {
                 let note = format!("{fault}; {} was opened again", again.name);
                 *self = Self { degraded: Some(note), turn_voxels, ..again };

@@ -1,13 +1,10 @@
 use std::mem::offset_of;
 use std::path::Path;
 
-use naga::{
-    AddressSpace, GlobalVariable, ImageClass, ImageDimension, Module, StorageAccess, StorageFormat, TypeInner,
-};
+use naga::{AddressSpace, GlobalVariable, ImageClass, ImageDimension, Module, StorageAccess, TypeInner};
 
 use super::{Access, ENTRY_POINT, KERNELS, Kernel};
 use crate::calcium::gpu::{Counts, Record, TurnUniform};
-use crate::engine::Texel;
 use crate::perfusion::gpu::{
     Deconvolution, Halving, LevelUniform, Line, Place, Placed, SlabUniform, Softening,
 };
@@ -108,21 +105,9 @@ fn handle(ty: &TypeInner) -> Access {
         assert!(matches!(ty, TypeInner::Sampler { comparison: false }), "{ty:?} is not bound");
         return Access::Sampler;
     };
-    let flat = *dim == ImageDimension::D2;
     match class {
-        ImageClass::Sampled { .. } if flat => Access::Sampled2d,
-        ImageClass::Sampled { .. } => Access::Sampled3d,
-        ImageClass::Storage { format, .. } if flat => Access::Stored2d(texel(*format)),
-        ImageClass::Storage { format, .. } => Access::Stored3d(texel(*format)),
+        ImageClass::Sampled { .. } if *dim == ImageDimension::D3 => Access::Sampled3d,
         other => panic!("{other:?} is not bound"),
-    }
-}
-
-fn texel(format: StorageFormat) -> Texel {
-    match format {
-        StorageFormat::R32Float => Texel::R32Float,
-        StorageFormat::Rgba8Unorm => Texel::Rgba8Unorm,
-        other => panic!("no kernel may store {other:?} on every device"),
     }
 }
 
@@ -175,7 +160,8 @@ fn perfusion_layouts() -> Vec<Layout> {
             step_s,
             cbf_scale,
             cbv_scale,
-            arrival
+            arrival,
+            iterations
         ),
         layout!("Softening", Softening, values, stride, count),
         layout!(

@@ -182,7 +182,7 @@ fn the_gpu_stops_between_two_turns_when_told() {
 
 #[test]
 fn the_survey_finds_the_device_with_its_memory_and_its_verdict() {
-    let reports = sidelight_kernels::survey();
+    let reports = sidelight_kernels::survey(&[]);
     assert!(!reports.is_empty(), "no Vulkan device: apt-get install mesa-vulkan-drivers");
     assert!(reports.iter().any(|report| report.probe.is_ok()), "{reports:?}");
     assert!(
@@ -194,7 +194,7 @@ fn the_survey_finds_the_device_with_its_memory_and_its_verdict() {
 #[test]
 fn auto_takes_hardware_or_the_twin_with_a_reason() {
     let processor = Processor::open(Wish::Auto).unwrap();
-    let hardware = sidelight_kernels::survey()
+    let hardware = sidelight_kernels::survey(&[])
         .iter()
         .any(|report| report.kind != "software Vulkan" && report.probe.is_ok());
     assert_eq!(processor.kind(), if hardware { ProcessorKind::Gpu } else { ProcessorKind::Twin });

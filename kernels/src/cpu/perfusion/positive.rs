@@ -13,14 +13,9 @@ pub(super) fn deconvolve(
     residue: &mut [Lanes],
     model: &mut [Lanes],
 ) {
-    let artery = &method.artery;
-    let (samples, length) = (curve.len(), residue.len());
+    let (artery, length) = (&method.artery, residue.len());
     residue.fill([1.0 / length as f32; LANES]);
-    // What the observed samples see of each entry; entries that none sees stay nothing.
-    let seen: Vec<f32> = (0..length)
-        .map(|at| (0..samples).filter_map(|sample| back(artery, sample, at, length)).sum())
-        .collect();
-    for (entry, &seen) in residue.iter_mut().zip(&seen) {
+    for (entry, &seen) in residue.iter_mut().zip(&method.seen) {
         if seen <= 0.0 {
             *entry = [0.0; LANES];
         }
@@ -37,7 +32,7 @@ pub(super) fn deconvolve(
             }
         }
         for (at, (entry, &seen)) in
-            residue.iter_mut().zip(&seen).enumerate().filter(|(_, (_, seen))| **seen > 0.0)
+            residue.iter_mut().zip(&method.seen).enumerate().filter(|(_, (_, seen))| **seen > 0.0)
         {
             let mut sum = [0.0; LANES];
             for (sample, ratio) in model.iter().enumerate() {

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use super::sent;
-use crate::engine::{Buffer, Engine, EngineError, Program};
+use crate::engine::{Buffer, Engine, EngineError, Program, Rows};
 use crate::perfusion::coarse::{Coarse, CoarseGrid};
 use crate::perfusion::motion::{
     BINS, Differences, Level, Levels, Pass, Point, STEPS, Search, Sums, voxels_from_mm,
@@ -92,27 +92,41 @@ pub(crate) fn align(
     while found.len() < passes {
         let group = found.len()..(found.len() + length).min(passes);
         let share = |part: f32| (group.start as f32 + part * group.len() as f32) / passes as f32;
-        turn(share(0.0))?;
-        let pyramid = pyramid(gpu, coarse, levels, group.clone()).map_err(ProcessorError::from)?;
-        let mut searches = vec![Search::default(); group.len()];
-        for (number, (level, values)) in levels.levels.iter().zip(&pyramid).enumerate() {
-            let points =
-                sent(&mut gpu.engine, "alignment points", &level.points).map_err(ProcessorError::from)?;
-            searches.iter_mut().for_each(Search::enter_level);
-            for _ in 0..STEPS {
-                turn(share(number as f32 / pyramid.len() as f32))?;
-                let moving: Vec<usize> =
-                    (0..searches.len()).filter(|&pass| !searches[pass].arrived).collect();
-                if moving.is_empty() {
-                    break;
-                }
-                step(gpu, levels, level, [&points, values], &mut searches, &moving)
-                    .map_err(ProcessorError::from)?;
-            }
-        }
-        found.extend(searches.iter().map(Search::pass));
+        found.extend(align_group(gpu, coarse, levels, &group, &mut |part| turn(share(part)))?);
     }
     Ok(found)
+}
+
+fn align_group(
+    gpu: &mut Gpu,
+    coarse: &Coarse,
+    levels: &Levels,
+    group: &Range<usize>,
+    turn: Turn<'_>,
+) -> Result<Vec<Pass>, PerfusionError> {
+    turn(0.0)?;
+    let pyramid = pyramid(gpu, coarse, levels, group).map_err(ProcessorError::from)?;
+    let mut searches = vec![Search::default(); group.len()];
+    for (number, (level, values)) in levels.levels.iter().zip(&pyramid).enumerate() {
+        searches.iter_mut().for_each(Search::enter_level);
+        if level.points.is_empty() {
+            let nothing = (Sums::default(), Differences::none());
+            searches.iter_mut().for_each(|search| search.hear(levels, level, &nothing.0, &nothing.1));
+            continue;
+        }
+        let points =
+            sent(&mut gpu.engine, "alignment points", &level.points).map_err(ProcessorError::from)?;
+        for _ in 0..STEPS {
+            turn(number as f32 / pyramid.len() as f32)?;
+            let moving: Vec<usize> = (0..searches.len()).filter(|&pass| !searches[pass].arrived).collect();
+            if moving.is_empty() {
+                break;
+            }
+            step(gpu, levels, level, [&points, values], &mut searches, &moving)
+                .map_err(ProcessorError::from)?;
+        }
+    }
+    Ok(searches.iter().map(Search::pass).collect())
 }
 
 /// Passes that step together.
@@ -159,14 +173,14 @@ fn pyramid(
     gpu: &mut Gpu,
     coarse: &Coarse,
     levels: &Levels,
-    group: Range<usize>,
+    group: &Range<usize>,
 ) -> Result<Vec<Buffer>, EngineError> {
     let passes = group.len();
     let bytes = level_bytes(&coarse.grid);
     let mut from = gpu.engine.buffer("coarse passes", bytes * passes as u64)?;
     let mut to = gpu.engine.buffer("coarse passes, softened", bytes * passes as u64)?;
-    for (number, pass) in (0_u64..).zip(&coarse.passes[group]) {
-        gpu.engine.upload(&from, number * bytes, crate::engine::Rows::dense(pass))?;
+    for (number, pass) in (0_u64..).zip(&coarse.passes[group.clone()]) {
+        gpu.engine.upload(&from, number * bytes, Rows::dense(pass))?;
     }
     let mut program = Program::default();
     let [columns, rows, slices] = coarse.grid.size.map(small);
@@ -235,10 +249,9 @@ fn step(
     let read_sums = program.read(&sums, 0, sums.bytes());
     let read_bins = program.read(&bins, 0, bins.bytes());
     let outcome = gpu.run(&program)?;
-    let of_passes = outcome.values::<f32>(read_sums).chunks(of_pass.max(1));
+    let of_passes = outcome.values::<f32>(read_sums).chunks_exact(of_pass);
     let bins = outcome.values::<u32>(read_bins).chunks_exact(BINS);
-    let nothing: &[f32] = &[];
-    for ((&pass, bins), parts) in moving.iter().zip(bins).zip(of_passes.chain(std::iter::repeat(nothing))) {
+    for ((&pass, bins), parts) in moving.iter().zip(bins).zip(of_passes) {
         searches[pass].hear(levels, level, &added(parts), &Differences::counted(bins));
     }
     Ok(())

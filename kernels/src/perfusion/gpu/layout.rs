@@ -81,6 +81,7 @@ pub(crate) struct Deconvolution {
     pub(crate) cbf_scale: f32,
     pub(crate) cbv_scale: f32,
     pub(crate) arrival: f32,
+    pub(crate) iterations: u32,
 }
 
 impl Deconvolution {
@@ -104,6 +105,7 @@ impl Deconvolution {
             cbf_scale: plan.cbf_scale,
             cbv_scale: plan.cbv_scale,
             arrival: plan.arrival,
+            iterations: plan.richardson_lucy.as_ref().map_or(0, |method| method.iterations),
         }
     }
 }
@@ -122,6 +124,8 @@ pub(crate) struct Plan {
     slab_slices: u32,
     margin: u32,
     turn_slices: u32,
+    /// Voxels that are worked on between two pauses, where a test has set them.
+    pub(super) most_voxels: Option<usize>,
 }
 
 impl Plan {
@@ -155,7 +159,8 @@ impl Plan {
             return too_large("perfusion series", bytes, SLAB_BYTES_MAX.min(binding_limit_bytes));
         }
         let slab_slices = slab_slices.min(wanted);
-        Ok(Self { dimensions, slice_stride, slab_slices, margin, turn_slices: turn_slices.min(slab_slices) })
+        let turn_slices = turn_slices.min(slab_slices);
+        Ok(Self { dimensions, slice_stride, slab_slices, margin, turn_slices, most_voxels })
     }
 
     pub(super) fn slice_bytes(&self) -> u64 {
