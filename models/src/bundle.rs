@@ -130,17 +130,18 @@ impl Bundle {
     }
 
     /// Shapes of an input and of its answer, as the manifest would have them.
-    fn example_shapes(&self) -> Option<([usize; 4], [usize; 4])> {
+    fn example_shapes(&self) -> Option<(Vec<usize>, Vec<usize>)> {
         let classes = self.manifest.labels.len() + 1;
         match (self.manifest.task, &self.manifest.images, &self.manifest.detection) {
             (Task::Segmentation, Some(images), _) => {
-                let [height, width] = images.patch;
-                Some(([1, 1, height, width], [1, classes, height, width]))
+                let depth = images.depth.map(|depth| depth.slices);
+                let patch: Vec<usize> = depth.into_iter().chain(images.patch).collect();
+                Some(([&[1, 1], &patch[..]].concat(), [&[1, classes], &patch[..]].concat()))
             }
             (Task::Detection, _, Some(detection)) => {
                 let side = 2 * detect::MULTIPLE;
                 let cells = side / detection.stride;
-                Some(([1, detection.channels(), side, side], [1, classes, cells, cells]))
+                Some((vec![1, detection.channels(), side, side], vec![1, classes, cells, cells]))
             }
             _ => None,
         }

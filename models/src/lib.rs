@@ -25,5 +25,5 @@ pub use catalogue::Catalogue;
 pub use detect::{DetectError, Detector, Found, Mark};
 pub use manifest::Manifest;
 pub use onnx::{Network, OnnxError, Provider, ProviderState, Runtime};
-pub use segment::{Plane, SegmentError, Segmenter};
+pub use segment::{Plane, Scan, SegmentError, Segmenter};
 pub use tensor::{Tensor, Values};

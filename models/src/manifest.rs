@@ -19,6 +19,8 @@ const FILE_BYTES_MAX: u64 = 64 * 1024;
 const OPSETS: std::ops::RangeInclusive<u32> = 11..=26;
 /// A side of a patch beyond this is a whole slide, not a medical image.
 const PATCH_SIDE_MAX: usize = 4096;
+/// A block of 256^3; its scores are held several times over.
+const BLOCK_VOXELS_MAX: usize = 1 << 24;
 /// Labels are stored in a byte.
 const LABELS_MAX: usize = 255;
 
@@ -123,9 +125,21 @@ pub struct Images {
     pub pixel_mm: f64,
     /// Rows and columns of one input.
     pub patch: [usize; 2],
+    /// For networks that read whole scans in blocks; absent for those that read planes.
+    pub depth: Option<Depth>,
     /// Share of a patch that the next one covers again, where an image needs several.
     pub overlap: f64,
     pub intensity: Intensity,
+}
+
+/// The third side of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Depth {
+    /// Distance of slices that the network was trained at.
+    pub slice_mm: f64,
+    /// Slices of one input.
+    pub slices: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -134,6 +148,10 @@ pub enum Orientation {
     Any,
     /// As stored: the first column at the patient's right or front.
     AsStored,
+    /// Columns to the patient's left, rows to the back, slices to the head; for whole scans, which are turned so.
+    Lps,
+    /// Columns to the right, rows to the front, slices to the head.
+    Ras,
 }
 
 /// Which values become 0 and 1; what lies beyond is cut.
@@ -313,6 +331,18 @@ impl Images {
         }
         if !self.patch.iter().all(|side| (8..=PATCH_SIDE_MAX).contains(side)) {
             return Err(("images.patch", format!("sides are 8 to {PATCH_SIDE_MAX} pixels")));
+        }
+        if let Some(depth) = self.depth {
+            if !(depth.slice_mm > 0.01 && depth.slice_mm < 100.0) {
+                return Err(("images.depth.slice_mm", "must lie between 0.01 and 100".into()));
+            }
+            let voxels = self.patch[0] * self.patch[1] * depth.slices;
+            if depth.slices == 0 || voxels > BLOCK_VOXELS_MAX {
+                let what = format!("a block has at least a slice and at most {BLOCK_VOXELS_MAX} voxels");
+                return Err(("images.depth.slices", what));
+            }
+        } else if matches!(self.orientation, Orientation::Lps | Orientation::Ras) {
+            return Err(("images.orientation", "only whole scans are turned: say any or as-stored".into()));
         }
         if !(0.0..=0.9).contains(&self.overlap) {
             return Err(("images.overlap", "must be 0 to 0.9".into()));

@@ -5,6 +5,9 @@
 //! Scores live for a few planes at a time at the network's resolution; what remains of a whole stack is a byte a pixel.
 //! `models/training/volumes.py` is the twin that judged the network while it was trained.
 
+mod orientation;
+mod scan;
+
 use std::ops::ControlFlow;
 
 use rayon::prelude::*;
@@ -16,6 +19,8 @@ use crate::manifest::{Images, Intensity, Pieces, Task};
 use crate::onnx::OnnxError;
 use crate::plane::{Between, between, positions, sample};
 use crate::tensor::Tensor;
+
+pub use scan::Scan;
 
 /// Patches run together: enough to keep a GPU busy, few enough that a batch of large patches stays small.
 const BATCH: usize = 8;
@@ -39,6 +44,8 @@ pub struct Plane<'a> {
 pub enum SegmentError {
     #[error("{0} is no segmentation network")]
     NotASegmentation(String),
+    #[error("{name} does not read {what}")]
+    Reads { name: String, what: &'static str },
     #[error("the images are not what they claim: {0}")]
     Images(&'static str),
     #[error(transparent)]
@@ -74,6 +81,9 @@ impl<'a> Segmenter<'a> {
         stack: &Plane<'_>,
         checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
     ) -> Result<Vec<u8>, SegmentError> {
+        if self.images.depth.is_some() {
+            return Err(self.other("single planes"));
+        }
         stack.check()?;
         let layout = Layout::new(&self.images, stack);
         let pixels = stack.rows * stack.columns;
@@ -94,6 +104,10 @@ impl<'a> Segmenter<'a> {
             keep_largest(&mut labels, [stack.images.len(), stack.rows, stack.columns]);
         }
         Ok(labels)
+    }
+
+    fn other(&self, what: &'static str) -> SegmentError {
+        SegmentError::Reads { name: self.model.manifest().name.clone(), what }
     }
 
     /// Blended class scores of some images, class by class, at the network's resolution.
@@ -179,6 +193,18 @@ fn normalise(image: &[f32], intensity: Intensity) -> Vec<f32> {
     };
     let range = (high - low).max(1e-6);
     image.iter().map(|value| ((value - low) / range).clamp(0.0, 1.0)).collect()
+}
+
+/// The values of a whole scan that become 0 and 1.
+#[expect(clippy::cast_possible_truncation, reason = "intensities are single precision")]
+fn range(values: &[i16], intensity: Intensity) -> (f32, f32) {
+    match intensity {
+        Intensity::Window([low, high]) => (low as f32, high as f32),
+        Intensity::Percentiles([low, high]) => {
+            let mut ordered: Vec<f32> = values.iter().copied().map(f32::from).collect();
+            (percentile(&mut ordered, low), percentile(&mut ordered, high))
+        }
+    }
 }
 
 /// How images of one size lie on the network's grid.

@@ -68,3 +68,21 @@ fn a_detection_names_what_it_reads_and_levels_rise_with_suspicion() {
         assert!(message.contains(key), "{message}");
     }
 }
+
+#[test]
+fn a_network_for_whole_scans_names_its_slices_and_only_it_turns_them() {
+    let block = "pixel_mm = 1.8\ndepth = { slice_mm = 3.0, slices = 32 }";
+    let text =
+        example().replace("pixel_mm = 1.8", block).replace("orientation = \"any\"", "orientation = \"ras\"");
+    let images = read(&text).unwrap().images.unwrap();
+    assert_eq!(images.depth, Some(Depth { slice_mm: 3.0, slices: 32 }));
+    for (from, to, key) in [
+        ("slice_mm = 3.0", "slice_mm = 0.0", "images.depth.slice_mm"),
+        ("slices = 32", "slices = 0", "images.depth.slices"),
+        ("slices = 32", "slices = 4096", "images.depth.slices"),
+        ("depth = { slice_mm = 3.0, slices = 32 }", "", "images.orientation"),
+    ] {
+        let message = read(&text.replace(from, to)).unwrap_err();
+        assert!(message.contains(key), "{message} does not name {key}");
+    }
+}

@@ -7,6 +7,7 @@ mod detection;
 mod graph;
 mod graphs;
 mod refusals;
+mod scans;
 mod segmentation;
 mod silero;
 

@@ -30,9 +30,13 @@ fn segment(size: [usize; 2], pixel_mm: [f64; 2], images: &[Vec<f32>]) -> Vec<u8>
 #[test]
 fn a_disc_keeps_its_place_and_size_on_every_grid() {
     // Finer and coarser than the network's millimetre, oblong pixels, one patch and many.
-    for (size, pixel_mm) in
-        [([100, 90], [0.7, 0.7]), ([40, 50], [1.6, 1.2]), ([64, 64], [1.0, 1.0]), ([24, 24], [1.25, 1.25])]
-    {
+    for (size, pixel_mm) in [
+        ([100, 90], [0.7, 0.7]),
+        ([40, 50], [1.6, 1.2]),
+        ([64, 64], [1.0, 1.0]),
+        ([24, 24], [1.25, 1.25]),
+        ([90, 30], [0.6, 2.0]),
+    ] {
         let radius_mm = 9.0;
         let image = disc(size, pixel_mm, radius_mm, false);
         let labels = segment(size, pixel_mm, std::slice::from_ref(&image));
