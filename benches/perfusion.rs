@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use sidelight_kernels::perfusion::{Dynamic, Maps, Parameters, Perfusion, SliceSeries, analyse};
+use sidelight_kernels::perfusion::{Dynamic, Maps, Method, Parameters, Perfusion, SliceSeries, analyse};
 use sidelight_kernels::{DeviceTime, Dimensions, Geometry, Processor};
 
 use crate::{Bench, Row, median, milliseconds, timed};
@@ -15,6 +15,8 @@ pub(crate) fn on_gpu(bench: &mut Bench) -> Vec<Row> {
     let unseen = head(dimensions, passes);
     let first = timed(|| run(&mut bench.gpu, &unseen, &still)).1;
     run(&mut bench.gpu, &dynamic, &still);
+    let slow = Parameters { method: Method::RICHARDSON_LUCY, ..still.clone() };
+    let (_, richardson_lucy, richardson_lucy_device) = resident(bench, &dynamic, &slow);
     let (found, resident, device) = resident(bench, &dynamic, &still);
     let peak_bytes = bench.gpu.device_memory().map_or(0, |memory| memory.peak_bytes);
     let aligned = timed(|| run(&mut bench.gpu, &dynamic, &Parameters::default())).1;
@@ -27,6 +29,8 @@ pub(crate) fn on_gpu(bench: &mut Bench) -> Vec<Row> {
         row("all maps resident, host, curves and regions too", milliseconds(resident), "-"),
         row("a first time less resident: upload", milliseconds(first.saturating_sub(resident)), "-"),
         row("alignment more", milliseconds(aligned.saturating_sub(resident)), "2000 ms"),
+        row("Richardson-Lucy, device time", milliseconds(richardson_lucy_device.total), "-"),
+        row("Richardson-Lucy, host", milliseconds(richardson_lucy), "-"),
         row("GPU and twin agree", format!("{:.4} % of the brain", 100.0 * agreeing), "99.9 %"),
         row("peak device memory", format!("{} MiB", peak_bytes >> 20), "2048 MiB"),
     ];

@@ -119,16 +119,16 @@ fn drawn(series: &Series<'_>, region: &Region, name: &'static str) -> Result<Cur
 
 /// Voxels that enhance as vessels do, and the sample at which the first twentieth of them has peaked.
 fn strong(survey: &Survey, inside: &Region) -> Option<(Vec<Indexed>, f32)> {
-    let all: Vec<Indexed> = inside.voxels().collect();
-    let mut peaks: Vec<f32> = all.iter().map(|&(voxel, _)| survey.peak_hu[voxel]).collect();
+    // Gone through twice instead of kept: millions of places are slower to write down than to find again.
+    let mut peaks: Vec<f32> = inside.voxels().map(|(voxel, _)| survey.peak_hu[voxel]).collect();
     if peaks.is_empty() {
         return None;
     }
     // The strongest but for a thousandth, so that a few voxels of metal or motion do not decide.
     let nearly_all = peaks.len() - 1 - peaks.len() / 1000;
     let strongest = *peaks.select_nth_unstable_by(nearly_all, f32::total_cmp).1;
-    let strong: Vec<_> =
-        all.into_iter().filter(|&(voxel, _)| survey.peak_hu[voxel] >= STRONG * strongest).collect();
+    let strong: Vec<Indexed> =
+        inside.voxels().filter(|&(voxel, _)| survey.peak_hu[voxel] >= STRONG * strongest).collect();
     let mut samples: Vec<f32> = strong.iter().map(|&(voxel, _)| survey.peak_sample[voxel]).collect();
     let early = samples.len() / 20;
     let first = *samples.select_nth_unstable_by(early, f32::total_cmp).1;

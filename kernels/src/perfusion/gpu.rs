@@ -61,14 +61,13 @@ pub(crate) fn survey(
     layout: &Layout,
     checkpoint: Checkpoint<'_>,
 ) -> Result<Survey, PerfusionError> {
-    let mut survey = Survey { baseline_hu: Vec::new(), peak_hu: Vec::new(), peak_sample: Vec::new() };
+    let room = || Vec::with_capacity(series.dimensions().len());
+    let mut survey = Survey { baseline_hu: room(), peak_hu: room(), peak_sample: room() };
     for slab in layout.slabs() {
         let held = Held::new(gpu, series, layout, &slab).map_err(ProcessorError::from)?;
         for slices in layout.turns(&slab) {
             checkpoint(slices.start as f32 / series.dimensions().slices as f32)?;
-            let parts = held.survey(gpu, series, layout, slices).map_err(ProcessorError::from)?;
-            let maps = [&mut survey.baseline_hu, &mut survey.peak_hu, &mut survey.peak_sample];
-            maps.into_iter().zip(parts).for_each(|(map, part)| map.extend(part));
+            held.survey(gpu, series, layout, slices, &mut survey).map_err(ProcessorError::from)?;
         }
     }
     Ok(survey)
@@ -127,7 +126,8 @@ impl Held {
         series: &Series<'_>,
         layout: &Layout,
         slices: Range<u32>,
-    ) -> Result<[Vec<f32>; 3], EngineError> {
+        survey: &mut Survey,
+    ) -> Result<(), EngineError> {
         let turn = Turn::new(series, &slices);
         let taps = sent(&mut gpu.engine, "perfusion taps", turn.taps(series))?;
         let out = gpu.engine.buffer("perfusion survey", turn.voxels * 12)?;
@@ -141,7 +141,9 @@ impl Held {
         );
         let reads = [0, 1, 2].map(|part| program.read(&out, part * turn.voxels * 4, turn.voxels * 4));
         let outcome = gpu.run(&program)?;
-        Ok(reads.map(|read| outcome.values(read).to_vec()))
+        let maps = [&mut survey.baseline_hu, &mut survey.peak_hu, &mut survey.peak_sample];
+        maps.into_iter().zip(reads).for_each(|(map, read)| map.extend_from_slice(outcome.values(read)));
+        Ok(())
     }
 
     fn maps(
