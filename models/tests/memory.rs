@@ -2,6 +2,7 @@
 //! `make test`, 1000 in `make soak`. Alone in its process.
 
 #![expect(clippy::unwrap_used, reason = "a test stops where it cannot go on")]
+#![expect(clippy::print_stdout, reason = "figures for whoever looks at them")]
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
