@@ -60,3 +60,4 @@ mod two_associations;
 mod ventricle_contours;
 mod ventricle_results;
 mod viewer_shows_the_score;
+mod volume_tools;

@@ -19,7 +19,7 @@ use tungstenite::{Message, WebSocket};
 use crate::studies::{report, shuffled};
 
 /// A box that has the ball.
-fn box_with_ball(scratch: &Scratch) -> (Appliance, SeriesUids) {
+pub(crate) fn box_with_ball(scratch: &Scratch) -> (Appliance, SeriesUids) {
     let series = bright_ball(5);
     let files = shuffled(write(&series, Encoding::ExplicitLittleEndian, scratch.path()).unwrap());
     let sidelight = appliance().start().unwrap();
@@ -33,12 +33,12 @@ fn box_with_ball(scratch: &Scratch) -> (Appliance, SeriesUids) {
 }
 
 /// Levels of a PNG, the first channel of each pixel.
-struct Picture {
+pub(crate) struct Picture {
     width: usize,
     levels: Vec<u8>,
 }
 
-fn png(bytes: &[u8]) -> Picture {
+pub(crate) fn png(bytes: &[u8]) -> Picture {
     let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
     let mut samples = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut samples).unwrap();
@@ -47,7 +47,7 @@ fn png(bytes: &[u8]) -> Picture {
 }
 
 /// How many pixels are brighter than so much, and where their middle is.
-fn disc(picture: &Picture, brighter_than: u8) -> (f64, [f64; 2]) {
+pub(crate) fn disc(picture: &Picture, brighter_than: u8) -> (f64, [f64; 2]) {
     let lit = picture.levels.iter().enumerate().filter(|(_, level)| **level > brighter_than);
     let (mut count, mut sum) = (0.0, [0.0; 2]);
     for (at, _) in lit {
@@ -143,17 +143,17 @@ fn what_cannot_be_rendered_is_refused_in_words() {
     }
 }
 
-fn pictures(uids: &SeriesUids) -> String {
+pub(crate) fn pictures(uids: &SeriesUids) -> String {
     format!("/api/studies/{}/series/{}/pictures", uids.study, uids.series)
 }
 
-/// A stream on the series, after the box said what it is.
-fn stream(sidelight: &Appliance, uids: &SeriesUids) -> (WebSocket<TcpStream>, Value) {
+/// A stream at the address, after the box said what it is.
+pub(crate) fn stream(sidelight: &Appliance, address: &str) -> (WebSocket<TcpStream>, Value) {
     let http = &sidelight.ready().http;
     let host = http.trim_start_matches("http://");
     let socket = TcpStream::connect(host).unwrap();
     socket.set_read_timeout(Some(patience())).unwrap();
-    let mut request = format!("ws://{host}{}", pictures(uids)).into_client_request().unwrap();
+    let mut request = format!("ws://{host}{address}").into_client_request().unwrap();
     let token = format!("Bearer {}", sidelight.ready().token);
     request.headers_mut().insert("Authorization", token.parse().unwrap());
     let (mut socket, _) = tungstenite::client(request, socket).unwrap();
@@ -161,7 +161,7 @@ fn stream(sidelight: &Appliance, uids: &SeriesUids) -> (WebSocket<TcpStream>, Va
     (socket, scene)
 }
 
-fn words(socket: &mut WebSocket<TcpStream>) -> Value {
+pub(crate) fn words(socket: &mut WebSocket<TcpStream>) -> Value {
     let message = socket.read().unwrap();
     serde_json::from_str(message.to_text().unwrap()).unwrap()
 }
@@ -180,7 +180,7 @@ fn ask(seq: u32, moving: bool) -> Message {
 }
 
 /// Number, whether it is a still, and the file of the next picture.
-fn picture(socket: &mut WebSocket<TcpStream>) -> (u32, bool, Vec<u8>) {
+pub(crate) fn picture(socket: &mut WebSocket<TcpStream>) -> (u32, bool, Vec<u8>) {
     match socket.read().unwrap() {
         Message::Binary(bytes) => {
             let seq = u32::from_le_bytes(bytes[..4].try_into().unwrap());
@@ -194,7 +194,7 @@ fn picture(socket: &mut WebSocket<TcpStream>) -> (u32, bool, Vec<u8>) {
 fn a_stream_follows_the_hand_and_ends_in_a_still() {
     let scratch = Scratch::new("ball").unwrap();
     let (sidelight, uids) = box_with_ball(&scratch);
-    let (mut socket, scene) = stream(&sidelight, &uids);
+    let (mut socket, scene) = stream(&sidelight, &pictures(&uids));
     assert_eq!((scene["kind"].as_str(), scene["unit"].as_str()), (Some("scene"), Some("HU")));
     assert!(scene["presets"].as_array().unwrap().contains(&json!("bone")), "{scene}");
     // A hand that moves faster than the box draws: only the newest counts.
@@ -234,7 +234,7 @@ fn a_stream_follows_the_hand_and_ends_in_a_still() {
 fn a_box_draws_for_eight_panes_and_no_more() {
     let scratch = Scratch::new("ball").unwrap();
     let (sidelight, uids) = box_with_ball(&scratch);
-    let panes: Vec<_> = (0..8).map(|_| stream(&sidelight, &uids)).collect();
+    let panes: Vec<_> = (0..8).map(|_| stream(&sidelight, &pictures(&uids))).collect();
     let upgrade = [
         ("Connection", "Upgrade"),
         ("Upgrade", "websocket"),
@@ -267,9 +267,9 @@ const DISC_ON_THE_PAGE: &str = "(() => {
     return { width, height, count, x: x / count, y: y / count };
 })()";
 
-const IS_STILL: &str = "document.documentElement.dataset.volume === 'still'";
+pub(crate) const IS_STILL: &str = "document.documentElement.dataset.volume === 'still'";
 
-fn press(browser: &mut Browser, key: &str) {
+pub(crate) fn press(browser: &mut Browser, key: &str) {
     let script =
         format!("window.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true }}))");
     browser.evaluate(&script).unwrap();
@@ -279,7 +279,7 @@ fn press(browser: &mut Browser, key: &str) {
 fn the_reading_station_shows_the_ball_in_three_dimensions() {
     let scratch = Scratch::new("ball").unwrap();
     let (sidelight, uids) = box_with_ball(&scratch);
-    let (_, scene) = stream(&sidelight, &uids);
+    let (_, scene) = stream(&sidelight, &pictures(&uids));
     let radius_mm = scene["radius_mm"].as_f64().unwrap();
     let mut browser = Browser::open(&sidelight.viewer_url(), 1400, 900).unwrap();
     browser.click("[data-testid=study-row]").unwrap();

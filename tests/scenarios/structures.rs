@@ -20,7 +20,7 @@ use crate::patients::{patient, written_to};
 use crate::results_leave::{agrees, of_kind, with_reports};
 use crate::studies::{note, only_study, report, shuffled, stack_order};
 
-fn found(api: &Api, study: &str, states: &[&str]) -> Value {
+pub(crate) fn found(api: &Api, study: &str, states: &[&str]) -> Value {
     eventually(&format!("structures in state {states:?}"), || {
         let newest = api.findings_of(study, "structures").ok()?.into_iter().next()?;
         states.contains(&newest["state"].as_str()?).then_some(newest)

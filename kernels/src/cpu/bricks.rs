@@ -79,7 +79,7 @@ impl Bricks {
 
     /// All of it, two bytes a voxel.
     #[inline(always)]
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         cast_slice(&self.values)
     }
 

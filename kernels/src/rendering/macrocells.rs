@@ -38,6 +38,11 @@ impl Macrocells {
         Self { counts, extremes: layers.concat(), labelled }
     }
 
+    /// The same values with other labels.
+    pub(crate) fn labelled(&self, labels: &Labels, dimensions: Dimensions) -> Self {
+        Self { labelled: labelled_cells(labels, dimensions, self.counts), ..self.clone() }
+    }
+
     /// The volume's least and largest value.
     pub(crate) fn extent(&self) -> RangeInclusive<i16> {
         let least = self.extremes.iter().map(|[least, _]| *least).min().unwrap_or(0);

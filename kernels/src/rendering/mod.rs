@@ -71,8 +71,8 @@ pub struct Scene {
     volume: Arc<Volume>,
     labels: Option<Labels>,
     cells: Macrocells,
-    /// Made by the twin's first picture.
-    bricks: OnceLock<cpu::bricks::Bricks>,
+    /// Made by the twin's first picture, for all scenes of the volume.
+    bricks: Arc<OnceLock<cpu::bricks::Bricks>>,
     /// What may be leapt over, and the style it was last worked out for.
     distances: Mutex<Option<(Style, Arc<[u8]>)>>,
 }
@@ -84,7 +84,29 @@ impl Scene {
         }
         let cells = Macrocells::new(&volume, labels.as_ref());
         let identity = Identity::fresh();
-        Ok(Self { identity, volume, labels, cells, bricks: OnceLock::new(), distances: Mutex::default() })
+        Ok(Self { identity, volume, labels, cells, bricks: Arc::default(), distances: Mutex::default() })
+    }
+
+    /// The same volume with these labels over it; the volume is not read again.
+    pub fn labelled(&self, labels: Labels) -> Result<Self, RenderError> {
+        let dimensions = self.volume.dimensions();
+        if labels.values().len() != dimensions.len() {
+            return Err(RenderError::View("there must be one label for each voxel"));
+        }
+        Ok(Self {
+            identity: Identity::fresh(),
+            volume: self.volume.clone(),
+            cells: self.cells.labelled(&labels, dimensions),
+            labels: Some(labels),
+            bricks: self.bricks.clone(),
+            distances: Mutex::default(),
+        })
+    }
+
+    /// Bytes that are kept for it: the volume, and the twin's copy once there is one. Labels come on top, a byte a voxel.
+    pub fn volume_bytes(&self) -> u64 {
+        let bricks = self.bricks.get().map_or(0, |bricks| size_of_val(bricks.bytes()));
+        (size_of_val(self.volume.hounsfield()) + bricks) as u64
     }
 
     pub fn volume(&self) -> &Arc<Volume> {

@@ -235,46 +235,9 @@ pub(super) fn of_marks(subject: &Subject<'_>, part: &MarksPart) -> Vec<Segment> 
         cie_lab: AMBER_CIELAB,
         tracking_uid: derived_uid(&["mark", &subject.finding.id, &mark.number.to_string()]),
         moment: Moment::First,
-        runs: ball(mark, increment_mm, size),
+        runs: mark.ball(increment_mm, size),
     };
     part.marks.iter().map(segment).collect()
-}
-
-/// Pixels within a mark's radius, and its middle pixel always; columns, rows, slices of the stack.
-fn ball(mark: &FoundMark, increment_mm: f64, size: [u64; 3]) -> BTreeMap<u32, Vec<[u32; 3]>> {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a stack")]
-    #[expect(clippy::cast_precision_loss, reason = "sides of a stack")]
-    let within = |value: f64, side: u64| value.clamp(0.0, side.saturating_sub(1) as f64) as u32;
-    let [column, row, slice] = mark.center_px;
-    let radius_mm = (mark.diameter_mm / 2.0).max(1e-3);
-    let mut runs: BTreeMap<u32, Vec<[u32; 3]>> = BTreeMap::new();
-    let reach = radius_mm / increment_mm;
-    let [first, last] = [(slice - reach).ceil(), (slice + reach).floor()].map(|value| within(value, size[2]));
-    for at in first..=last {
-        let share = 1.0 - ((f64::from(at) - slice) * increment_mm / radius_mm).powi(2);
-        if share <= 0.0 {
-            continue;
-        }
-        let half = share.sqrt();
-        let [top, bottom] =
-            [(row - half * mark.radius_px[1]).ceil(), (row + half * mark.radius_px[1]).floor()]
-                .map(|value| within(value, size[1]));
-        for line in top..=bottom {
-            let across = share - ((f64::from(line) - row) / mark.radius_px[1].max(1e-3)).powi(2);
-            let half = across.max(0.0).sqrt() * mark.radius_px[0];
-            let [left, right] =
-                [(column - half).ceil(), (column + half).floor()].map(|value| within(value, size[0]));
-            if across > 0.0 && right >= left {
-                runs.entry(at).or_default().push([line, left, right - left + 1]);
-            }
-        }
-    }
-    if runs.is_empty() {
-        let at = [(column.round(), 0), (row.round(), 1), (slice.round(), 2)];
-        let [column, row, slice] = at.map(|(value, axis)| within(value, size[axis]));
-        runs.insert(slice, vec![[row, column, 1]]);
-    }
-    runs
 }
 
 const AIRWAY: Code = Code("89187006", "SCT", "Airway structure");
@@ -331,45 +294,5 @@ pub(super) fn structure_code(label: u8) -> Code {
         6 => Code("55603005", "SCT", "Fat"),
         7 => Code("87784001", "SCT", "Soft tissue"),
         _ => Code("38266002", "SCT", "Entire body"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn mark(center_px: [f64; 3], radius_px: [f64; 2], diameter_mm: f64) -> FoundMark {
-        FoundMark {
-            number: 1,
-            what: "nodule".into(),
-            snomed: "27925004".into(),
-            sop_instance_uid: String::new(),
-            center_px,
-            radius_px,
-            diameter_mm,
-            suspicion_percent: 80.0,
-            level: 4,
-            reader_level: None,
-            levelled_by: None,
-            levelled_at: None,
-        }
-    }
-
-    #[test]
-    fn a_ball_has_its_volume_and_stays_in_the_stack() {
-        // 20 mm on pixels of 0.8 x 0.5 mm and slices of 1.25 mm.
-        let ball_of = |center| ball(&mark(center, [12.5, 20.0], 20.0), 1.25, [200, 300, 60]);
-        let pixels = |runs: &BTreeMap<u32, Vec<[u32; 3]>>| -> u32 {
-            runs.values().flatten().map(|[_, _, length]| length).sum()
-        };
-        let runs = ball_of([100.2, 150.7, 30.1]);
-        let volume = f64::from(pixels(&runs)) * 0.8 * 0.5 * 1.25;
-        let truth = 4.0 / 3.0 * std::f64::consts::PI * 1000.0;
-        assert!((volume / truth - 1.0).abs() < 0.03, "{volume} of {truth} mm3");
-        let cut = ball_of([0.0, 299.0, 59.0]);
-        assert!(cut.keys().all(|slice| *slice < 60) && pixels(&cut) < pixels(&runs) / 4);
-        assert!(cut.values().flatten().all(|[row, column, length]| *row < 300 && column + length <= 200));
-        let speck = ball(&mark([5.4, 6.6, 2.5], [0.1, 0.1], 0.2), 3.0, [10, 10, 10]);
-        assert_eq!(pixels(&speck), 1);
     }
 }

@@ -148,6 +148,9 @@ impl Asked {
             preset: self.preset.clone(),
             window: self.window,
             clip: None,
+            keep: None,
+            path: None,
+            around_deg: 0.0,
             moving: false,
         })
     }

@@ -6,7 +6,9 @@
 
 pub(in crate::viewer) mod draw;
 pub(in crate::viewer) mod encode;
+mod overlay;
 mod pane;
+mod path;
 pub(in crate::viewer) mod request;
 mod scenes;
 pub(in crate::viewer) mod stream;
@@ -62,5 +64,21 @@ impl Desk {
         let shown = blocking(move || scenes::build(&stack)).await?;
         scenes.keep(series, instances, shown.clone());
         Ok(shown)
+    }
+
+    /// The same with what a finding found over it. Kept by its pane only: a byte a voxel for each.
+    async fn overlaid(
+        self: &Arc<Self>,
+        study: StudyUid,
+        series: SeriesUid,
+        wanted: overlay::Wanted,
+    ) -> Result<Shown, ApiError> {
+        let shown = self.scene(study.clone(), series.clone()).await?;
+        let store = self.store.clone();
+        blocking(move || {
+            let over = overlay::of(&store, (&study, &series), shown.scene.volume(), &wanted)?;
+            over.map_or(Ok(shown.clone()), |over| shown.with(over))
+        })
+        .await
     }
 }

@@ -95,6 +95,9 @@ mod tests {
             preset: None,
             window: None,
             clip: None,
+            keep: None,
+            path: None,
+            around_deg: 0.0,
             moving,
         }
     }

@@ -4,9 +4,11 @@
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sidelight_kernels::rendering::{
-    Camera, Clip, Lens, PlanePlace, Preset, Projection, Quality, Reformat, RenderError, Style, View, Window,
+    Camera, Clip, Lens, Plane, PlanePlace, Preset, Projection, Quality, Reformat, RenderError, Style, View,
+    Window,
 };
 
+use super::path;
 use super::scenes::Shown;
 use crate::viewer::error::ApiError;
 
@@ -38,6 +40,14 @@ pub(in crate::viewer) struct Viewpoint {
     pub field_of_view_deg: Option<f64>,
 }
 
+/// A side of a plane in patient millimetres.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::viewer) struct Side {
+    pub point: [f64; 3],
+    pub normal: [f64; 3],
+}
+
 /// One picture.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +70,16 @@ pub(in crate::viewer) struct Request {
     /// First and last voxel edge along columns, rows and slices.
     #[serde(default)]
     pub clip: Option<[[f64; 2]; 3]>,
+    /// Only what lies on the side of a plane that its normal points to, patient mm; everything without.
+    #[serde(default)]
+    pub keep: Option<Side>,
+    /// Points of a vessel's centreline: the slab then is straightened along it, from the first at the top to the last at
+    /// the bottom.
+    #[serde(default)]
+    pub path: Option<Vec<[f64; 3]>>,
+    /// Degrees by which the straightened slab is turned around that line.
+    #[serde(default)]
+    pub around_deg: f64,
     /// Whether a hand is moving it: the picture then is a preview, and a still follows.
     #[serde(default)]
     pub moving: bool,
@@ -82,9 +102,10 @@ impl Request {
             Some([center, width]) => Window { center, width },
             None => shown.window,
         };
-        match self.slab_mm {
-            Some(slab_mm) => self.cut(slab_mm, window, moving),
-            None => Ok(Task::Render(Box::new(self.view(shown, window, moving)?))),
+        match (self.slab_mm, &self.path) {
+            (slab_mm, Some(path)) => self.straightened(path, slab_mm.unwrap_or(0.0), window, moving),
+            (Some(slab_mm), None) => self.cut(slab_mm, window, moving),
+            (None, None) => Ok(Task::Render(Box::new(self.view(shown, window, moving)?))),
         }
     }
 
@@ -100,7 +121,8 @@ impl Request {
             Method::Average => projection(Projection::Average),
         };
         let quality = if moving { Quality::Moving } else { Quality::Still };
-        let clip = Clip { box_voxels: self.clip, plane: None };
+        let plane = self.keep.map(|side| Plane { point_mm: side.point, normal: side.normal });
+        let clip = Clip { box_voxels: self.clip, plane };
         Ok(View { clip, quality, ..View::new(self.camera(), self.width, self.height, style) })
     }
 
@@ -127,11 +149,7 @@ impl Request {
     /// The plane through the point looked at, square to the line of sight.
     fn cut(&self, slab_mm: f64, window: Window, moving: bool) -> Result<Task, ApiError> {
         let [right, down, _] = self.camera().axes().map_err(|error| error_of(&error))?;
-        let (columns, rows) = if moving {
-            (self.width.div_ceil(2), self.height.div_ceil(2))
-        } else {
-            (self.width, self.height)
-        };
+        let [columns, rows] = self.size(moving);
         let pixel_mm = self.viewpoint.height_mm / f64::from(rows);
         if !(1e-4..=1000.0).contains(&pixel_mm) {
             return Err(refused("the picture's height in mm must be above zero"));
@@ -144,14 +162,42 @@ impl Request {
             columns,
             rows,
         };
-        let projection = match self.method {
-            Method::Maximum => Projection::Maximum,
-            Method::Minimum => Projection::Minimum,
-            Method::Average => Projection::Average,
-            Method::Volume => return Err(refused("a slab shows the maximum, the minimum or the average")),
-        };
-        let slab = Reformat::plane(&place, slab_mm, projection).map_err(|error| error_of(&error))?;
+        let slab = Reformat::plane(&place, slab_mm, self.projection()?).map_err(|error| error_of(&error))?;
         Ok(Task::Cut { slab, window })
+    }
+
+    /// A slab along a centreline, whose length fills the picture's height.
+    fn straightened(
+        &self,
+        points: &[[f64; 3]],
+        slab_mm: f64,
+        window: Window,
+        moving: bool,
+    ) -> Result<Task, ApiError> {
+        let [columns, rows] = self.size(moving);
+        let line = path::smooth(points).map_err(refused)?;
+        // A row at each end: one interval less than rows, and a millionth that keeps rounding from dropping the last.
+        let pixel_mm = path::length_mm(&line) / f64::from(rows.saturating_sub(1).max(1)) * (1.0 - 1e-6);
+        let axes = self.camera().axes().map_err(|error| error_of(&error))?;
+        let across = path::across(&line, axes, self.around_deg.to_radians());
+        let slab = Reformat::along(&line, across, pixel_mm, columns, slab_mm, self.projection()?)
+            .map_err(|error| error_of(&error))?;
+        Ok(Task::Cut { slab, window })
+    }
+
+    fn projection(&self) -> Result<Projection, ApiError> {
+        match self.method {
+            Method::Maximum => Ok(Projection::Maximum),
+            Method::Minimum => Ok(Projection::Minimum),
+            Method::Average => Ok(Projection::Average),
+            Method::Volume => Err(refused("a slab shows the maximum, the minimum or the average")),
+        }
+    }
+
+    /// Columns and rows of the picture that comes back.
+    fn size(&self, moving: bool) -> [u32; 2] {
+        let [width, height] = [self.width, self.height];
+        if moving { [width.div_ceil(2), height.div_ceil(2)] } else { [width, height] }
     }
 }
 

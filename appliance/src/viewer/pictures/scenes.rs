@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use sidelight_kernels::rendering::{Scene, Window};
 
+use super::overlay::{Overlay, Shade};
 use crate::imaging::{Meaning, Stack, StackError, volume};
 use crate::uid::SeriesUid;
 use crate::viewer::error::ApiError;
 
-/// Bytes of voxels kept: two volumes of 512 x 512 x 1024. A larger one is not drawn. Without a GPU the twin keeps its own
-/// copy of each volume it has drawn, a third larger, which goes with its scene.
+/// Bytes of voxels kept: two volumes of 512 x 512 x 1024. A larger one is not drawn. Without a GPU the twin's own copy of
+/// each volume it has drawn, a third larger, counts as well.
 const BYTES_MAX: u64 = 1 << 30;
 
 /// A scene and how it is shown where nobody says otherwise.
@@ -19,6 +20,16 @@ pub(in crate::viewer) struct Shown {
     pub scene: Arc<Scene>,
     pub window: Window,
     pub hounsfield: bool,
+    /// Labels that lie over it, by name.
+    pub legend: Arc<[Shade]>,
+}
+
+impl Shown {
+    /// The same volume with labels over it.
+    pub(super) fn with(&self, over: Overlay) -> Result<Self, ApiError> {
+        let scene = self.scene.labelled(over.labels).map_err(|error| ApiError::internal(&error))?;
+        Ok(Self { scene: Arc::new(scene), legend: over.legend.into(), ..self.clone() })
+    }
 }
 
 /// Scenes, newest first.
@@ -53,8 +64,11 @@ impl Kept {
                 "the series is too large to be drawn as a volume on this box: at most 1 GiB of voxels";
             return Err(ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, sentence));
         }
-        while self.0.iter().map(|(_, _, shown)| bytes(shown)).sum::<u64>() + wanted > BYTES_MAX {
-            self.0.pop();
+        while self.0.iter().map(|(_, _, shown)| shown.scene.volume_bytes()).sum::<u64>() + wanted > BYTES_MAX
+        {
+            if self.0.pop().is_none() {
+                break;
+            }
         }
         Ok(())
     }
@@ -62,10 +76,6 @@ impl Kept {
     pub(super) fn keep(&mut self, series: SeriesUid, instances: u64, shown: Shown) {
         self.0.insert(0, (series, instances, shown));
     }
-}
-
-fn bytes(shown: &Shown) -> u64 {
-    size_of_val(shown.scene.volume().hounsfield()) as u64
 }
 
 /// Decodes a stack and makes it ready. Blocks.
@@ -81,7 +91,7 @@ pub(super) fn build(stack: &Stack) -> Result<Shown, ApiError> {
             Window { center: (low + high) / 2.0, width: (high - low).max(1.0) }
         }
     };
-    Ok(Shown { scene: Arc::new(scene), window, hounsfield })
+    Ok(Shown { scene: Arc::new(scene), window, hounsfield, legend: Arc::default() })
 }
 
 /// A stack that is no volume is so by nature; the reader is told what is missing.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -18,6 +18,7 @@ use sidelight_kernels::rendering::Preset;
 
 use super::draw::{Overtaken, draw};
 use super::encode::encode;
+use super::overlay::{Shade, Wanted};
 use super::pane::{Next, Pane};
 use super::request::Request;
 use super::scenes::Shown;
@@ -35,14 +36,30 @@ const PREVIEW_QUALITY: u8 = 75;
 #[derive(Debug, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Said<'a> {
-    Scene { center_mm: [f64; 3], radius_mm: f64, window: [f64; 2], unit: &'a str, presets: Vec<&'a str> },
-    Problem { seq: Option<u32>, error: String },
+    Scene {
+        center_mm: [f64; 3],
+        radius_mm: f64,
+        window: [f64; 2],
+        unit: &'a str,
+        presets: Vec<&'a str>,
+        /// What lies over the volume.
+        legend: &'a [Shade],
+    },
+    Problem {
+        seq: Option<u32>,
+        error: String,
+    },
 }
 
-/// Opens a pane on a series.
+/// Opens a pane on a series. `finding` names one whose structures, lesions or marks lie over it as labels, `hidden` those of
+/// its labels that do not.
 #[utoipa::path(
     get,
     path = "/api/studies/{study}/series/{series}/pictures",
+    params(
+        ("finding" = Option<String>, Query, description = "lies over the volume"),
+        ("hidden" = Option<String>, Query, description = "labels that do not, separated by commas"),
+    ),
     responses(
         (status = 101, description = "a WebSocket: requests in, pictures out"),
         (status = 404, body = crate::viewer::shapes::Problem),
@@ -52,6 +69,7 @@ enum Said<'a> {
 pub(in crate::viewer) async fn pictures(
     State(desk): State<Arc<Desk>>,
     Path((study, series)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
     socket: WebSocketUpgrade,
 ) -> Result<Response, ApiError> {
     let study = study_uid(&study)?;
@@ -67,7 +85,7 @@ pub(in crate::viewer) async fn pictures(
     Ok(socket.on_upgrade(async move |mut socket| {
         let _pane = pane;
         // What a browser shows of a refused handshake is nothing, so what is wrong with a series is said inside.
-        let served = match desk.scene(study, series).await {
+        let served = match desk.overlaid(study, series, wanted).await {
             Ok(shown) => serve(&desk, &shown, &mut socket).await,
             Err(error) => say(&mut socket, &Said::Problem { seq: None, error: error.sentence }).await,
         };
@@ -183,7 +201,7 @@ fn begin(desk: &Arc<Desk>, shown: &Shown, request: &Request, still: bool) -> Eas
     Easel { seq, still, overtaken, drawing }
 }
 
-fn scene(shown: &Shown) -> Said<'static> {
+fn scene(shown: &Shown) -> Said<'_> {
     let (center_mm, radius_mm) = shown.scene.bounds_mm();
     let fits = |preset: &Preset| (*preset == Preset::Mr) != shown.hounsfield;
     Said::Scene {
@@ -191,6 +209,7 @@ fn scene(shown: &Shown) -> Said<'static> {
         radius_mm,
         window: [shown.window.center, shown.window.width],
         unit: if shown.hounsfield { "HU" } else { "stored" },
+        legend: &shown.legend,
         presets: Preset::ALL.iter().filter(|preset| fits(preset)).map(|preset| preset.word()).collect(),
     }
 }

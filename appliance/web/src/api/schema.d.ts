@@ -635,7 +635,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Opens a pane on a series. */
+        /**
+         * Opens a pane on a series. `finding` names one whose structures, lesions or marks lie over it as labels, `hidden` those of
+         *     its labels that do not.
+         */
         get: operations["pictures"];
         put?: never;
         post?: never;
@@ -3325,7 +3328,12 @@ export interface operations {
     };
     pictures: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description lies over the volume */
+                finding?: string;
+                /** @description labels that do not, separated by commas */
+                hidden?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;

@@ -3,7 +3,7 @@ import type { Finding, Ventricle } from "../api/types";
 import { contoursOf, curveOf } from "./ventricle";
 
 const ventricle: Ventricle = {
-  model: { name: "m", version: "1", sha256: "", provider: "cpu", statement: "trained on nobody" },
+  model: { name: "m", version: "1", sha256: "", manifest_sha256: "", provider: "cpu", statement: "trained on nobody", from_cache: false },
   slice_distance_mm: 8,
   trigger_ms: [0, 40, 80, 120],
   cavity_ml: [100, 60, 40, 80],

@@ -10,6 +10,7 @@ const TOOLS: readonly { tool: volume.Tool; icon: IconName; name: string }[] = [
   { tool: "pan", icon: "pan", name: "Move" },
   { tool: "zoom", icon: "zoom", name: "Zoom" },
   { tool: "window", icon: "window", name: "Window" },
+  { tool: "path", icon: "path", name: "Set points along a vessel" },
 ];
 
 export function VolumeBar() {
@@ -23,7 +24,7 @@ export function VolumeBar() {
       </div>
       <LookChoice />
       <div class="group" role="group" aria-label="What dragging does">
-        {TOOLS.filter(({ tool }) => tool !== "window" || look.kind !== "volume").map(({ tool, icon, name }) => (
+        {TOOLS.filter(({ tool }) => (tool !== "window" || look.kind !== "volume") && (tool !== "path" || look.kind === "plane")).map(({ tool, icon, name }) => (
           <button key={tool} class="tool" type="button" aria-label={name} title={name} aria-pressed={volume.tool.value === tool} onClick={() => { volume.tool.value = tool; }}>
             <Icon name={icon} />
           </button>
@@ -36,7 +37,10 @@ export function VolumeBar() {
           </button>
         ))}
       </div>
-      {look.kind === "plane" && <Slab />}
+      {!volume.isThick(look) && <Slab />}
+      {volume.isThick(look) && <Cut />}
+      {volume.overlays.value.length > 0 && volume.isThick(look) && <OverlayChoice />}
+      {volume.path.value.length > 0 && !volume.isThick(look) && <Path />}
       {look.kind !== "volume" && volume.scene.value?.unit === "HU" && <WindowChoice />}
       <div class="group">
         <button class="tool" type="button" aria-label="Reset the 3-D view" title="Reset the 3-D view (Space)" onClick={volume.resetVolume}><Icon name="reset" /></button>
@@ -51,6 +55,7 @@ export function VolumeBar() {
 function lookOf(value: string): volume.Look {
   const [kind = "", word = ""] = value.split(":");
   if (kind === "projection") return { kind, method: word as keyof typeof PROJECTION_NAMES };
+  if (kind === "curve") return { kind };
   if (kind === "plane") return { kind, side: PLANE_NAMES.find(({ side }) => side === word)?.side ?? "f" };
   return { kind: "volume", preset: word };
 }
@@ -63,6 +68,8 @@ function valueOf(look: volume.Look): string {
       return `projection:${look.method}`;
     case "plane":
       return `plane:${look.side}`;
+    case "curve":
+      return "curve:path";
   }
 }
 
@@ -91,6 +98,7 @@ function LookChoice() {
           {!PLANE_NAMES.some(({ side }) => `plane:${side}` === valueOf(volume.look.value)) && volume.look.value.kind === "plane" && (
             <option value={valueOf(volume.look.value)}>Plane</option>
           )}
+          <option value="curve:path" disabled={volume.path.value.length < 2}>Straightened along the path</option>
         </optgroup>
       </select>
     </label>
@@ -125,6 +133,65 @@ function Slab() {
           {Object.entries(PROJECTION_NAMES).map(([method, name]) => <option key={method} value={method}>{name}</option>)}
         </select>
       </label>
+    </div>
+  );
+}
+
+/** How much is cut away from the front, so that the reader looks inside. */
+function Cut() {
+  const most = Math.round(2 * (volume.scene.value?.radius_mm ?? 0));
+  return (
+    <div class="group slab">
+      <label>
+        <span class="sr-only">Cut away from the front</span>
+        <input
+          type="range"
+          data-testid="cut"
+          title="Cut away from the front ([ and ])"
+          min={0}
+          max={most}
+          step={1}
+          value={volume.cutMm.value}
+          aria-valuetext={`${Math.round(volume.cutMm.value)} mm cut away`}
+          onPointerDown={() => { volume.hold(true); }}
+          onPointerUp={() => { volume.hold(false); }}
+          onInput={(event) => { volume.cutMm.value = Number(event.currentTarget.value); }}
+        />
+      </label>
+      <output>{volume.cutMm.value === 0 ? "whole" : `${Math.round(volume.cutMm.value)} mm off`}</output>
+    </div>
+  );
+}
+
+/** Which finding lies over the volume. */
+function OverlayChoice() {
+  return (
+    <label class="preset">
+      <span class="sr-only">What lies over the volume</span>
+      <select
+        data-testid="overlay"
+        value={volume.overlayId.value ?? ""}
+        onChange={(event) => {
+          volume.overlayId.value = event.currentTarget.value === "" ? null : event.currentTarget.value;
+          event.currentTarget.blur();
+        }}
+      >
+        <option value="">Nothing over it</option>
+        {volume.overlays.value.map((one) => <option key={one.id} value={one.id}>{one.title}</option>)}
+      </select>
+    </label>
+  );
+}
+
+/** The points set so far, and what becomes of them. */
+function Path() {
+  const { length } = volume.path.value;
+  return (
+    <div class="group" role="group" aria-label="Path along a vessel">
+      <button class="tool named" type="button" disabled={length < 2} aria-keyshortcuts="c" title="Straighten along the path (C)" aria-pressed={volume.look.value.kind === "curve"} onClick={() => { volume.choose({ kind: "curve" }); }}>
+        <Icon name="path" /> Straighten
+      </button>
+      <button class="tool named" type="button" title="Take all points away" onClick={volume.dropPath}>{length} {length === 1 ? "point" : "points"} <Icon name="close" /></button>
     </div>
   );
 }

@@ -3,11 +3,21 @@ import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { prepared } from "../image/painter";
 import { series, study } from "../state/opened";
+import { hiddenLabels } from "../state/structures";
 import * as words from "../state/words";
+import type { Size } from "../image/placement";
 import { letters, opposite } from "./eye";
+import { lengthMm, seen } from "./path";
 import { attachVolumeGestures } from "./gestures";
 import * as volume from "./state";
 import { lookName } from "./words";
+
+const POINT_PX = 4;
+/** A point so far from the plane is still seen as lying on it. */
+const ON_PLANE_MM = 1.5;
+const PATH_LINE = "rgb(79 209 232 / 0.8)";
+const PATH_POINT = "#4fd1e8";
+const PATH_FAR = "rgb(79 209 232 / 0.25)";
 
 export function VolumePane() {
   const area = useRef<HTMLDivElement>(null);
@@ -54,14 +64,15 @@ function paintOn(canvas: HTMLCanvasElement): () => void {
     const size = volume.paneSize.peek();
     const context = prepared(canvas, size);
     const picture = volume.arrived.peek();
+    if (!volume.isSettled()) delete document.documentElement.dataset.volume;
     if (context === null || picture === null) return;
     context.imageSmoothingEnabled = true;
     context.drawImage(picture.bitmap, 0, 0, size.width, size.height);
+    drawPath(context, size);
     if (volume.isSettled()) document.documentElement.dataset.volume = "still";
-    else delete document.documentElement.dataset.volume;
   };
   const stop = effect(() => {
-    [volume.arrived, volume.paneSize].map((one): unknown => one.value);
+    [volume.arrived, volume.paneSize, volume.path, volume.look, volume.eye].map((one): unknown => one.value);
     if (request === 0) request = requestAnimationFrame(paint);
   });
   return () => {
@@ -71,9 +82,33 @@ function paintOn(canvas: HTMLCanvasElement): () => void {
   };
 }
 
+/** Points that a reader set: full on the plane, faint before and behind it. */
+function drawPath(context: CanvasRenderingContext2D, size: Size): void {
+  const { value: at } = volume.eye;
+  if (at === null || volume.look.value.kind !== "plane") return;
+  const points = volume.path.value.map((point) => seen(at, point, size));
+  const reach = Math.max(ON_PLANE_MM, volume.slabMm.value / 2);
+  context.strokeStyle = PATH_LINE;
+  context.lineWidth = 1;
+  context.beginPath();
+  points.forEach(({ x, y }, index) => {
+    if (index === 0) context.moveTo(x, y);
+    else context.lineTo(x, y);
+  });
+  context.stroke();
+  for (const { x, y, behindMm } of points) {
+    context.beginPath();
+    context.arc(x, y, POINT_PX, 0, 2 * Math.PI);
+    context.fillStyle = Math.abs(behindMm) <= reach ? PATH_POINT : PATH_FAR;
+    context.fill();
+    context.stroke();
+  }
+}
+
 function description(): string {
   const at = volume.eye.value;
   if (at === null) return "No 3-D picture yet";
+  if (volume.look.value.kind === "curve") return `${lookName(volume.look.value)}, its beginning at the top, ${words.number(Math.round(lengthMm(volume.path.value)))} mm long`;
   return `${lookName(volume.look.value)}, the top of the picture towards ${letters(opposite(at.down))}, the right towards ${letters(at.right)}`;
 }
 
@@ -97,17 +132,43 @@ function VolumeCorners() {
         <span class="spare">drawn by the box, not for diagnosis</span>
       </div>
       <div class="corner bottom-left">
-        {look.kind === "plane" && <span>{volume.slabMm.value === 0 ? "Plane without thickness" : `Slab ${words.number(volume.slabMm.value)} mm, ${volume.slabMethod.value}`}</span>}
+        <Legend />
+        {!volume.isThick(look) && <span>{volume.slabMm.value === 0 ? "Plane without thickness" : `Slab ${words.number(volume.slabMm.value)} mm, ${volume.slabMethod.value}`}</span>}
         {look.kind !== "volume" && <span>W {Math.round(width)}  L {Math.round(center)} {volume.unitOf()}</span>}
-        <span>Height {words.number(Math.round(at.heightMm))} mm</span>
+        {look.kind === "curve"
+          ? <span>Path {words.number(Math.round(lengthMm(volume.path.value)))} mm, turned {Math.round(volume.aroundDeg.value)}°</span>
+          : <span>Height {words.number(Math.round(at.heightMm))} mm</span>}
+        {volume.cutMm.value > 0 && volume.isThick(look) && <span>{Math.round(volume.cutMm.value)} mm cut away from the front</span>}
       </div>
       <div class="corner bottom-right"><Badge /></div>
-      <span class="edge left">{letters(opposite(at.right))}</span>
-      <span class="edge right">{letters(at.right)}</span>
-      <span class="edge top">{letters(opposite(at.down))}</span>
-      <span class="edge bottom">{letters(at.down)}</span>
+      {look.kind !== "curve" && (
+        <>
+          <span class="edge left">{letters(opposite(at.right))}</span>
+          <span class="edge right">{letters(at.right)}</span>
+          <span class="edge top">{letters(opposite(at.down))}</span>
+          <span class="edge bottom">{letters(at.down)}</span>
+        </>
+      )}
     </div>
   );
+}
+
+/** What the colours over the volume are. */
+function Legend() {
+  const { value: told } = volume.scene;
+  if (told === null || !volume.isThick(volume.look.value)) return null;
+  return (
+    <>
+      {told.legend.filter(({ label }) => volume.overlayId.value !== null && !isHidden(label)).map(({ label, name, colour }) => (
+        <span key={label} class="shade"><i style={{ background: `rgb(${colour.join(" ")})` }} /> {name}</span>
+      ))}
+    </>
+  );
+}
+
+function isHidden(label: number): boolean {
+  const over = volume.overlays.value.find(({ id }) => id === volume.overlayId.value);
+  return over?.kind === "structures" && hiddenLabels.value.has(label);
 }
 
 /** What the reader may trust: a preview says that it is one. */

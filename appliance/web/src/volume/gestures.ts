@@ -21,7 +21,8 @@ interface Drag {
 function toolOf(event: PointerEvent): volume.Tool {
   if (event.button === 2 || event.ctrlKey) return "zoom";
   if (event.button === 1 || event.shiftKey) return "pan";
-  return volume.tool.value;
+  // Points lie on planes; elsewhere the hand turns.
+  return volume.tool.value === "path" && volume.look.value.kind !== "plane" ? "turn" : volume.tool.value;
 }
 
 /** Listens on `element` until the returned function is called. */
@@ -40,6 +41,7 @@ export function attachVolumeGestures(element: HTMLElement): () => void {
     touches.set(event.pointerId, at);
     drag = touches.size > 1 ? null : { tool: toolOf(event), at, start: at, window: volume.window3d.value };
     volume.hold(true);
+    if (drag?.tool === "path") volume.setPoint(at);
   };
   const move = (event: PointerEvent): void => {
     if (!touches.has(event.pointerId)) return;
@@ -59,7 +61,7 @@ export function attachVolumeGestures(element: HTMLElement): () => void {
     volume.hold(true);
     window.clearTimeout(wheelTimer);
     wheelTimer = window.setTimeout(() => { volume.hold(false); }, WHEEL_HOLD_MS);
-    if (volume.look.value.kind === "plane" && !event.ctrlKey) {
+    if (!volume.isThick(volume.look.value) && !event.ctrlKey) {
       volume.scroll(Math.abs(amount) >= 100 ? Math.sign(amount) : amount / WHEEL_PER_MM);
     } else {
       volume.zoom(2 ** (-amount / 400), pointOf(event));
@@ -92,7 +94,10 @@ function dragged(drag: Drag, at: Point): Drag {
   const dy = at.y - drag.at.y;
   switch (drag.tool) {
     case "turn":
-      volume.turn(dx, dy);
+      if (volume.look.value.kind === "curve") volume.scroll(dx / WHEEL_PER_MM);
+      else volume.turn(dx, dy);
+      break;
+    case "path":
       break;
     case "pan":
       volume.pan(dx, dy);

@@ -17,7 +17,7 @@ interface VolumeBinding {
   act: () => void;
 }
 
-const isPlane = (): boolean => volume.look.value.kind === "plane";
+const isPlane = (): boolean => !volume.isThick(volume.look.value);
 
 function arrow(x: number, y: number): void {
   if (isPlane()) {
@@ -26,6 +26,11 @@ function arrow(x: number, y: number): void {
   }
   const step = volume.paneSize.value.height * TURN_PART;
   volume.turn(x * step, y * step);
+}
+
+function thicker(steps: number): void {
+  if (isPlane()) volume.thicken(steps);
+  else volume.cut(5 * steps);
 }
 
 function preset(number: number): void {
@@ -71,8 +76,10 @@ export const VOLUME_BINDINGS: readonly VolumeBinding[] = [
   { key: "u", does: "Axial plane", act: () => { volume.choose({ kind: "plane", side: "f" }); } },
   { key: "i", does: "Coronal plane", act: () => { volume.choose({ kind: "plane", side: "a" }); } },
   { key: "o", does: "Sagittal plane", act: () => { volume.choose({ kind: "plane", side: "l" }); } },
-  { key: "]", does: "Slab one millimetre thicker", act: () => { volume.thicken(1); } },
-  { key: "[", does: "Slab one millimetre thinner", act: () => { volume.thicken(-1); } },
+  { key: "]", does: "Slab one millimetre thicker; five more cut away from a volume", act: () => { thicker(1); } },
+  { key: "[", does: "Slab one millimetre thinner; five less cut away", act: () => { thicker(-1); } },
+  { key: "c", does: "Straighten the slab along the path that was set", act: () => { volume.choose({ kind: "curve" }); } },
+  { key: "Backspace", does: "Take the last point of the path away", act: volume.dropPoint },
   { key: "Shift+ArrowRight", does: "Window wider", act: () => { windowBy(WINDOW_STEP_PX, 0); } },
   { key: "Shift+ArrowLeft", does: "Window narrower", act: () => { windowBy(-WINDOW_STEP_PX, 0); } },
   { key: "Shift+ArrowUp", does: "Window lower (brighter)", act: () => { windowBy(0, -WINDOW_STEP_PX); } },

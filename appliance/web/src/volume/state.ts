@@ -1,20 +1,23 @@
 // The 3-D view of the opened series: what is wanted (look, eye, window, slab), what has come, and the stream between.
-import { batch, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Point, Size } from "../image/placement";
 import { draggedWindow, type Window } from "../image/voi";
 import * as opened from "../state/opened";
 import * as viewer from "../state/viewer";
-import { deeper, from, moved, nearer, plus, rolled, turned, type Eye, type Side } from "./eye";
+import { hiddenLabels } from "../state/structures";
+import { deeper, from, moved, nearer, plus, rolled, turned, type Eye, type Side, type Vector } from "./eye";
+import { longer, placed } from "./path";
 import { PictureStream, type Picture, type PictureRequest, type Scene } from "./stream";
 
 /** What dragging does. */
-export type Tool = "turn" | "pan" | "zoom" | "window";
+export type Tool = "turn" | "pan" | "zoom" | "window" | "path";
 
-/** A coloured volume, a projection of all of it, or a plane with a thickness. */
+/** A coloured volume, a projection of all of it, a plane with a thickness, or a slab straightened along the path. */
 export type Look =
   | { kind: "volume"; preset: string }
   | { kind: "projection"; method: "maximum" | "minimum" | "average" }
-  | { kind: "plane"; side: Side };
+  | { kind: "plane"; side: Side }
+  | { kind: "curve" };
 
 export interface Arrived {
   bitmap: ImageBitmap;
@@ -27,12 +30,24 @@ export const scene = signal<Scene | null>(null);
 export const look = signal<Look>({ kind: "volume", preset: "bone" });
 export const eye = signal<Eye | null>(null);
 export const window3d = signal<Window>({ center: 40, width: 400 });
+/** How much of the volume is cut away from the front, millimetres. */
+export const cutMm = signal(0);
+/** The finding whose labels lie over the volume. */
+export const overlayId = signal<string | null>(null);
+/** Points along a vessel, patient mm. */
+export const path = signal<readonly Vector[]>([]);
+/** How far the straightened slab is turned around the path. */
+export const aroundDeg = signal(0);
 export const slabMm = signal(0);
 export const slabMethod = signal<"maximum" | "minimum" | "average">("average");
 export const tool = signal<Tool>("turn");
 export const arrived = signal<Arrived | null>(null);
 export const problem = signal<string | null>(null);
 export const paneSize = signal<Size>({ width: 1, height: 1 });
+
+/** Findings of this series that can lie over its volume. */
+export const overlays = computed(() => opened.currentFindings.value.filter((one) =>
+  one.series_uid === opened.series.value?.uid && (one.structures !== null || one.lesions.length > 0 || (one.kind === "nodules" && (one.marks?.marks.length ?? 0) > 0))));
 
 /** Pixels of a still: what a 1920 x 1200 pane has. Larger panes are drawn a little coarser. */
 const PIXELS_MAX = 1920 * 1200;
@@ -41,6 +56,7 @@ const MARGIN = 0.86;
 const SLAB_MAX_MM = 100;
 
 let stream: PictureStream | null = null;
+let seriesPath: string | null = null;
 let request = 0;
 let asked = 0;
 let moving = false;
@@ -56,30 +72,52 @@ export function closeVolume(): void {
 /** Opens and closes the stream with the pane and the series. Runs for as long as the page. */
 export function followVolume(): void {
   effect(() => {
-    const study = opened.study.value?.uid;
-    const current = opened.series.value;
-    const digest = current?.stack?.digest;
-    disconnect();
-    if (volumeOpen.value && study !== undefined && current !== null && digest !== undefined) connect(study, current.uid);
+    const { value: to } = streamed;
+    untracked(() => {
+      disconnect();
+      if (to !== null) connect(to);
+    });
   });
   effect(() => {
     // Whatever of these changes, another picture is wanted.
-    [look, eye, window3d, slabMm, slabMethod, paneSize, scene].map((one): unknown => one.value);
+    [look, eye, window3d, slabMm, slabMethod, cutMm, path, aroundDeg, paneSize, scene].map((one): unknown => one.value);
     schedule();
   });
 }
 
+/** Where the stream of what is open comes from; another overlay is another stream. A string, so that a study that is read
+ * again and is the same changes nothing. */
+const streamed = computed<string | null>(() => {
+  const study = opened.study.value?.uid;
+  const { value: current } = opened.series;
+  if (!volumeOpen.value || study === undefined || current?.stack == null) return null;
+  const finding = overlays.value.find(({ id }) => id === overlayId.value);
+  const wanted = new URLSearchParams();
+  if (finding !== undefined) wanted.set("finding", finding.id);
+  if (finding?.kind === "structures") wanted.set("hidden", [...hiddenLabels.value].join(","));
+  // The digest is for us: more images are another volume.
+  return `/api/studies/${encodeURIComponent(study)}/series/${encodeURIComponent(current.uid)}/pictures?${wanted.toString()}#${current.stack.digest}`;
+});
+
 export function reconnect(): void {
-  const study = opened.study.peek()?.uid;
-  const current = opened.series.peek();
   disconnect();
-  if (study !== undefined && current !== null) connect(study, current.uid);
+  if (streamed.value !== null) connect(streamed.value);
 }
 
-function connect(study: string, series: string): void {
-  const path = `/api/studies/${encodeURIComponent(study)}/series/${encodeURIComponent(series)}/pictures`;
-  const address = new URL(path, location.href);
+function connect(to: string): void {
+  const address = new URL(to, location.href);
   address.protocol = address.protocol.replace("http", "ws");
+  address.hash = "";
+  if (seriesPath !== address.pathname) {
+    // What was set in one volume is nowhere in another.
+    seriesPath = address.pathname;
+    batch(() => {
+      eye.value = null;
+      path.value = [];
+      cutMm.value = 0;
+      if (look.peek().kind === "curve") look.value = { kind: "plane", side: "f" };
+    });
+  }
   stream = new PictureStream(address.href, { scene: begin, picture: (picture) => void show(picture), problem: fail });
 }
 
@@ -91,14 +129,15 @@ function disconnect(): void {
     arrived.peek()?.bitmap.close();
     arrived.value = null;
     scene.value = null;
-    eye.value = null;
     problem.value = null;
   });
 }
 
 function begin(told: Scene): void {
   batch(() => {
+    const again = eye.peek() !== null;
     scene.value = told;
+    if (again) return;
     window3d.value = { center: told.window[0], width: told.window[1] };
     const current = look.peek();
     if (current.kind === "volume" && !told.presets.includes(current.preset)) {
@@ -172,7 +211,14 @@ function requestOf(): PictureRequest | null {
     ...(chosen.kind === "volume" ? { method: "volume", preset: chosen.preset } : {}),
     ...(chosen.kind === "projection" ? { method: chosen.method } : {}),
     ...(chosen.kind === "plane" ? { method: slabMethod.value, slab_mm: slabMm.value } : {}),
+    ...(chosen.kind === "curve" ? { method: slabMethod.value, slab_mm: slabMm.value, path: path.value, around_deg: aroundDeg.value } : {}),
+    ...(cutMm.value > 0 && isThick(chosen) ? { keep: { point: plus(told.center_mm, at.into, cutMm.value - told.radius_mm), normal: at.into } } : {}),
   } as PictureRequest;
+}
+
+/** Volumes and projections are looked at from outside, and may be cut open. */
+export function isThick(chosen: Look): boolean {
+  return chosen.kind === "volume" || chosen.kind === "projection";
 }
 
 /** A hand takes hold of the picture or lets go of it; in between the box sends previews. */
@@ -204,9 +250,34 @@ export function zoom(factor: number, about?: Point): void {
   change((at) => nearer(at, factor, about ?? { x: size.width / 2, y: size.height / 2 }, size));
 }
 
-/** Through the planes; a thick slab moves by its thickness at most. */
+/** Through the planes; around a path; into a volume that is cut open. */
 export function scroll(steps: number): void {
-  change((at) => deeper(at, steps));
+  if (look.value.kind === "curve") aroundDeg.value = (aroundDeg.value + 5 * steps) % 360;
+  else change((at) => deeper(at, steps));
+}
+
+/** More or less is cut away from the front. */
+export function cut(mm: number): void {
+  const { value: told } = scene;
+  if (told !== null && isThick(look.value)) cutMm.value = Math.max(0, Math.min(2 * told.radius_mm, cutMm.value + mm));
+}
+
+/** A point of the path on the plane that is looked at. */
+export function setPoint(at: Point): void {
+  const { value: from } = eye;
+  if (from !== null && look.value.kind === "plane") path.value = longer(path.value, placed(from, at, paneSize.value));
+}
+
+export function dropPoint(): void {
+  path.value = path.value.slice(0, -1);
+  if (path.value.length < 2 && look.value.kind === "curve") look.value = { kind: "plane", side: "f" };
+}
+
+export function dropPath(): void {
+  batch(() => {
+    path.value = [];
+    if (look.value.kind === "curve") look.value = { kind: "plane", side: "f" };
+  });
 }
 
 export function dragWindow(start: Window, dx: number, dy: number): void {
@@ -223,19 +294,20 @@ export function standAt(side: Side): void {
   if (told === null || at === null) return;
   batch(() => {
     eye.value = { ...from(side, at.center, at.heightMm) };
-    if (look.value.kind === "plane") look.value = { kind: "plane", side };
+    if (!isThick(look.value)) look.value = { kind: "plane", side };
   });
 }
 
 export function choose(next: Look): void {
   const { value: told } = scene;
   batch(() => {
-    const was = look.value.kind;
+    const was = look.value;
+    if (next.kind === "curve" && path.value.length < 2) return;
     look.value = next;
-    if (told === null) return;
+    if (told === null || next.kind === "curve") return;
     // Planes and volumes are looked at from elsewhere; another colour keeps the eye where it is.
     if (next.kind === "plane") eye.value = whole(next.side, told);
-    else if (was === "plane") eye.value = whole("a", told);
+    else if (!isThick(was)) eye.value = whole("a", told);
   });
 }
 
@@ -247,6 +319,8 @@ export function resetVolume(): void {
     eye.value = whole(chosen.kind === "plane" ? chosen.side : "a", told);
     window3d.value = { center: told.window[0], width: told.window[1] };
     slabMm.value = 0;
+    cutMm.value = 0;
+    aroundDeg.value = 0;
   });
 }
 

@@ -8,6 +8,8 @@ export interface Scene {
   window: [number, number];
   unit: "HU" | "stored";
   presets: string[];
+  /** What a finding found, over the volume. */
+  legend: { label: number; name: string; colour: [number, number, number] }[];
 }
 
 export interface PictureRequest {
@@ -16,6 +18,11 @@ export interface PictureRequest {
   method: "volume" | "maximum" | "minimum" | "average";
   viewpoint: { position: Vector; look_at: Vector; up: Vector; height_mm: number };
   slab_mm?: number;
+  /** What lies on that side of a plane is kept, the rest cut away. */
+  keep?: { point: Vector; normal: Vector };
+  /** A centreline that the slab is straightened along. */
+  path?: readonly Vector[];
+  around_deg?: number;
   preset?: string;
   window?: [number, number];
   moving: boolean;

@@ -39,5 +39,7 @@ export function lookName(look: Look): string {
       return PROJECTION_NAMES[look.method];
     case "plane":
       return `${PLANE_NAMES.find(({ side }) => side === look.side)?.name ?? "Oblique"} plane`;
+    case "curve":
+      return "Straightened along the path";
   }
 }
