@@ -17,6 +17,7 @@ pub mod results;
 pub mod retention;
 pub mod run;
 pub mod service;
+pub mod short_axis;
 pub mod stop;
 pub mod store;
 pub mod supervise;

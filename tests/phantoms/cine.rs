@@ -26,6 +26,9 @@ pub struct CineHeart {
     pub systole_mm: [f64; 3],
     pub wall_mm: f64,
     pub heart_rate_per_min: f64,
+    /// How far the heart leans to the left of the patient's long axis, radians. Its borders are known on slices across its own
+    /// axis only.
+    pub lean_rad: f64,
 }
 
 /// The true borders on one slice at one phase, in pixels: column, row; pixel centres at whole numbers.
@@ -53,6 +56,7 @@ impl CineHeart {
             systole_mm: [19.0, 17.5, 38.0],
             wall_mm: 10.0,
             heart_rate_per_min: 60.0,
+            lean_rad: 0.0,
         }
     }
 
@@ -87,24 +91,28 @@ impl CineHeart {
 
     /// The true borders; `None` where the slice does not meet the cavity.
     pub fn outlines(&self, slice: u32, phase: u32) -> Option<Outlines> {
+        let middle = |count: u32| f64::from(count - 1) / 2.0;
+        let middle = [middle(self.dimensions.columns), middle(self.dimensions.rows)];
+        self.outlines_at(self.height_mm(slice), phase, middle, self.pixel_mm)
+    }
+
+    /// The true borders on a slice across the heart's axis, so far from its middle; the axis meets the slice at `middle`.
+    pub fn outlines_at(
+        &self,
+        height_mm: f64,
+        phase: u32,
+        middle: [f64; 2],
+        pixel_mm: f64,
+    ) -> Option<Outlines> {
         let cut = |[a, b, c]: [f64; 3]| {
-            let scale = 1.0 - (self.height_mm(slice) / c).powi(2);
+            let scale = 1.0 - (height_mm / c).powi(2);
             (scale > 0.0).then(|| [a * scale.sqrt(), b * scale.sqrt()])
         };
         let radii = self.radii_mm(phase);
         let [a, b] = cut(radii)?;
         let [outer_a, outer_b] = cut(radii.map(|mm| mm + self.wall_mm))?;
-        Some(Outlines { endocardium: self.ellipse([a, b]), epicardium: self.ellipse([outer_a, outer_b]) })
-    }
-
-    fn ellipse(&self, [a, b]: [f64; 2]) -> Vec<[f64; 2]> {
-        let middle = |count: u32| f64::from(count - 1) / 2.0;
-        let (x, y) = (middle(self.dimensions.columns), middle(self.dimensions.rows));
-        let point = |step: u32| {
-            let angle = f64::from(step) / f64::from(POINTS) * 2.0 * PI;
-            [x + a * angle.cos() / self.pixel_mm, y + b * angle.sin() / self.pixel_mm]
-        };
-        (0..POINTS).map(point).collect()
+        let ellipse = |radii_mm| ellipse(radii_mm, middle, pixel_mm);
+        Some(Outlines { endocardium: ellipse([a, b]), epicardium: ellipse([outer_a, outer_b]) })
     }
 
     /// Writes one file a slice and phase.
@@ -159,7 +167,9 @@ impl CineHeart {
         for slice in 0..slices {
             for row in 0..rows {
                 for column in 0..columns {
-                    let at = geometry.patient_mm([column, row, slice].map(f64::from));
+                    let [x, y, z] = geometry.patient_mm([column, row, slice].map(f64::from));
+                    let (sine, cosine) = self.lean_rad.sin_cos();
+                    let at = [x * cosine - z * sine, y, x * sine + z * cosine];
                     let noise = random.between(-1.0, 1.0) * self.noise();
                     // MR has no values below zero.
                     let low = if self.modality == Modality::Mr { 0.0 } else { f64::MIN };
@@ -199,4 +209,12 @@ impl CineHeart {
         let around = mix(blood * 0.95, around, (right.sqrt() - 1.0) * 22.0);
         mix(blood, mix(muscle, around, away(self.wall_mm)), away(0.0))
     }
+}
+
+fn ellipse([a, b]: [f64; 2], [x, y]: [f64; 2], pixel_mm: f64) -> Vec<[f64; 2]> {
+    let point = |step: u32| {
+        let angle = f64::from(step) / f64::from(POINTS) * 2.0 * PI;
+        [x + a * angle.cos() / pixel_mm, y + b * angle.sin() / pixel_mm]
+    };
+    (0..POINTS).map(point).collect()
 }

@@ -5,6 +5,7 @@
 // What scenarios share.
 mod destinations;
 mod patients;
+mod short_axis;
 mod small_ct;
 mod sources;
 mod studies;

@@ -17,7 +17,7 @@ use crate::results_leave::{agrees, of_kind, with_reports};
 use crate::studies::{note, only_study, report, shuffled};
 use crate::ventricle_results::{beating, check_numbers, check_segments, ventricle};
 
-const READER: &str = "Vane^Harriet";
+pub(crate) const READER: &str = "Vane^Harriet";
 
 fn path(study: &str, finding: &Value) -> String {
     format!("/api/studies/{study}/findings/{}/contours", finding["id"].as_str().unwrap())
@@ -37,7 +37,7 @@ fn true_edits(heart: &CineHeart, phases: &[u32]) -> Vec<Value> {
     images.map(edit).collect()
 }
 
-fn edit(api: &Api, study: &str, finding: &Value, edits: &[Value]) -> (u16, Value) {
+pub(crate) fn edit(api: &Api, study: &str, finding: &Value, edits: &[Value]) -> (u16, Value) {
     let body = json!({ "edits": edits, "reader": READER });
     let answer = api.send("POST", &path(study, finding), &[], Some(&body)).unwrap();
     (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
@@ -57,7 +57,7 @@ fn borders_ml(api: &Api, study: &str, finding: &Value, phase: &Value, pixel_mm: 
 }
 
 /// A heart's true volumes, within two percent; its ejection fraction within two points.
-fn is_true(finding: &Value, heart: &CineHeart) {
+pub(crate) fn is_true(finding: &Value, heart: &CineHeart) {
     let value = |name: &str| measurement(finding, name).unwrap();
     let (edv, esv) = (heart.cavity_ml(0), heart.cavity_ml(heart.end_systole()));
     for (name, truth) in [("End-diastolic volume", edv), ("End-systolic volume", esv)] {

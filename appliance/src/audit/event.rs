@@ -33,6 +33,8 @@ pub enum Kind {
     LesionsAssigned,
     /// A reader changed the contours of a ventricle, or took the changes back.
     ContoursChanged,
+    /// A reader had a series cut into another one.
+    SeriesCut,
     /// Export: an object left the box through the reading station.
     ObjectExported,
 }
@@ -51,14 +53,15 @@ impl Kind {
             Self::FindingConfirmed
             | Self::FindingRejected
             | Self::LesionsAssigned
-            | Self::ContoursChanged => "110103",
+            | Self::ContoursChanged
+            | Self::SeriesCut => "110103",
             Self::Damage | Self::AssociationRefused | Self::IdentityConflict => "110113",
         }
     }
 
     fn action(self) -> Action {
         match self {
-            Self::StudyReceived => Action::Create,
+            Self::StudyReceived | Self::SeriesCut => Action::Create,
             Self::StudyForwarded | Self::ObjectExported => Action::Read,
             Self::IdentityDecided
             | Self::LegalHold

@@ -95,20 +95,14 @@ impl Store {
         data_set: &[u8],
         at: Timestamp,
     ) -> Result<Admission, StoreError> {
-        let path = self.incoming_path();
-        let head = header.to_bytes();
-        let mut file = File::create(&path).map_err(StoreError::file("create", &path))?;
-        file.write_all(&head)
-            .and_then(|()| file.write_all(data_set))
-            .and_then(|()| file.sync_all())
-            .map_err(StoreError::file("write", &path))?;
-        let facts = read_facts(&path)?;
+        let (arrived, file) = self.write_incoming(header, data_set)?;
+        let path = &arrived.path;
+        file.sync_all().map_err(StoreError::file("sync", path))?;
+        let facts = read_facts(path)?;
         if self.holds(&facts.study, &facts.series, &facts.sop_instance)? {
-            std::fs::remove_file(&path).map_err(StoreError::file("remove", &path))?;
+            std::fs::remove_file(path).map_err(StoreError::file("remove", path))?;
             return Ok(Admission::Duplicate);
         }
-        let bytes = (head.len() + data_set.len()) as u64;
-        let arrived = Arrived { path, sha256: hex(&Sha256::digest(data_set)), bytes };
         let folder = self.series_folder(&facts.study, &facts.series);
         durable::create_folder(&folder)?;
         let study = facts.study.clone();
@@ -118,6 +112,29 @@ impl Store {
         self.inner.index.commit()?;
         self.inner.live.changed(&study);
         Ok(Admission::Stored)
+    }
+
+    /// Files an image that the box derived because a reader asked. It counts as an arrival, as if a workstation had sent it.
+    pub fn admit_made(
+        &self,
+        header: &Header,
+        data_set: &[u8],
+        at: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        let (arrived, file) = self.write_incoming(header, data_set)?;
+        let facts = read_facts(&arrived.path)?;
+        self.admit(&arrived, &file, facts, at)
+    }
+
+    fn write_incoming(&self, header: &Header, data_set: &[u8]) -> Result<(Arrived, File), StoreError> {
+        let path = self.incoming_path();
+        let head = header.to_bytes();
+        let mut file = File::create(&path).map_err(StoreError::file("create", &path))?;
+        file.write_all(&head)
+            .and_then(|()| file.write_all(data_set))
+            .map_err(StoreError::file("write", &path))?;
+        let bytes = (head.len() + data_set.len()) as u64;
+        Ok((Arrived { path, sha256: hex(&Sha256::digest(data_set)), bytes }, file))
     }
 
     /// Whether the store has an instance by this name in use.

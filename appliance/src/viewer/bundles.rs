@@ -146,7 +146,7 @@ fn shape(deployed: &Deployed, allow_demonstrations: bool) -> BundleShape {
         (status = 503, body = Problem),
     )
 )]
-pub(super) async fn download(
+pub(super) async fn download_bundle(
     State(desk): State<Arc<Desk>>,
     Path(name): Path<String>,
     Query(query): Query<DownloadQuery>,

@@ -29,6 +29,7 @@ mod reviews;
 mod runs;
 pub mod shapes;
 mod shell;
+mod short_axis;
 mod slices;
 mod structures;
 mod summary;
@@ -149,6 +150,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         api::findings,
         frames::frame,
         pictures::stream::pictures,
+        short_axis::cut,
         regions::draw,
         perfusion::map,
         perfusion::curve,
@@ -174,7 +176,7 @@ pub async fn run(listener: TcpListener, desk: Desk) -> std::io::Result<()> {
         quarantine::download,
         models::models,
         bundles::manifest,
-        bundles::download,
+        bundles::download_bundle,
         destinations::destinations,
         destinations::retry,
         events::events,
@@ -218,6 +220,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/studies/{study}/findings/{finding}/curve", get(perfusion::curve))
         .route("/api/studies/{study}/findings/{finding}/perfusion", post(perfusion::choose))
         .route("/api/studies/{study}/series/{series}/frames/{frame}", get(frames::frame))
+        .route("/api/studies/{study}/series/{series}/short_axis", post(short_axis::cut))
         .route("/api/studies/{study}/series/{series}/pictures", get(pictures::stream::pictures))
         .route("/api/studies/{study}/identity", get(identity::identity).post(identity::decide))
         .route("/api/studies/{study}/ledger", get(ledger::ledger))
@@ -230,7 +233,7 @@ fn router(desk: Arc<Desk>) -> Router {
         .route("/api/quarantine/{sha256}", get(quarantine::download))
         .route("/api/models", get(models::models))
         .route("/api/models/manifest", get(bundles::manifest))
-        .route("/api/models/{name}/download", get(bundles::download))
+        .route("/api/models/{name}/download", get(bundles::download_bundle))
         .route("/api/destinations", get(destinations::destinations))
         .route("/api/destinations/{name}/retry", post(destinations::retry))
         .route("/api/events", get(events::events))

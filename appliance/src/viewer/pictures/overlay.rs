@@ -9,6 +9,7 @@ use sidelight_kernels::rendering::Labels;
 use sidelight_kernels::{Dimensions, Volume};
 
 use crate::store::Store;
+use crate::store::calcium::Vessel;
 use crate::store::finding::Finding;
 use crate::uid::{SeriesUid, StudyUid};
 use crate::viewer::error::ApiError;
@@ -131,7 +132,7 @@ impl Painter {
         let mut in_artery = None;
         let mut outside = None;
         for lesion in &finding.lesions {
-            let counts = lesion.vessel.is_none_or(|vessel| vessel.is_coronary());
+            let counts = lesion.vessel.is_none_or(Vessel::is_coronary);
             let label = if counts {
                 *in_artery.get_or_insert_with(|| self.add("Lesions", AMBER))
             } else {

@@ -1,5 +1,6 @@
 // Talks to the box. Every failure becomes an ApiError whose message a person can act on.
 // Deliberately does not retry: each caller knows whether trying again makes sense.
+import type { AxisPoint } from "../state/axis";
 import type { BoxFacts, ContourRequest, Curve, Finding, MapKind, PerfusionChoice, PhaseContours, Rescored, Shape, StudyDetail, StudySummary, Verdict, Vessel } from "./types";
 
 /** What the caller can do about it: sign in again, wait, try again, or give up. */
@@ -150,6 +151,13 @@ export async function fetchContours(uid: string, id: string, phase: number): Pro
 /** Changes contours; the answer is the finding in the place of this one. */
 export async function postContours(uid: string, id: string, change: ContourRequest): Promise<Finding> {
   return json<Finding>(`${findingPath(uid, id)}/contours`, post(change));
+}
+
+/** Both ends as pixels of images; the answer names the new series. */
+export async function postShortAxis(uid: string, series: string, base: AxisPoint, apex: AxisPoint, reader: string): Promise<{ series_uid: string }> {
+  const pixel = ({ sopInstanceUid, x, y }: AxisPoint) => ({ sop_instance_uid: sopInstanceUid, column: x, row: y });
+  const path = `/api/studies/${encodeURIComponent(uid)}/series/${encodeURIComponent(series)}/short_axis`;
+  return json<{ series_uid: string }>(path, post({ base: pixel(base), apex: pixel(apex), reader }));
 }
 
 export async function resetContours(uid: string, id: string, reader: string): Promise<Finding> {

@@ -185,7 +185,7 @@ export interface paths {
             cookie?: never;
         };
         /** A bundle, or a file of it, as it was verified here. */
-        get: operations["download"];
+        get: operations["download_bundle"];
         put?: never;
         post?: never;
         delete?: never;
@@ -648,6 +648,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{study}/series/{series}/short_axis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Cut a multi-phase CT across the heart's long axis, every phase of it. The answer comes when all slices are filed. */
+        post: operations["cut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/dicom-web/instances": {
         parameters: {
             query?: never;
@@ -867,6 +884,21 @@ export interface components {
             unreached: number;
             /** @description Objects that a destination refused too often. */
             isolated: number;
+        };
+        /** @description Where something lies: an image of the series and a pixel on it, centres at whole numbers. */
+        AxisPoint: {
+            sop_instance_uid: string;
+            /** Format: double */
+            column: number;
+            /** Format: double */
+            row: number;
+        };
+        AxisRequest: {
+            /** @description The middle of the mitral valve. */
+            base: components["schemas"]["AxisPoint"];
+            /** @description The tip of the left ventricle. */
+            apex: components["schemas"]["AxisPoint"];
+            reader: string;
         };
         BoxLedger: {
             studies_total: number;
@@ -1475,6 +1507,12 @@ export interface components {
             levels: components["schemas"]["LevelSaid"][];
             /** @description Who says so. */
             reader: string;
+        };
+        /** @description The series that was made; it appears in the study like one that was sent. */
+        MadeSeries: {
+            series_uid: string;
+            slices: number;
+            phases: number;
         };
         /**
          * @description The five maps, in the order they are shown.
@@ -2312,7 +2350,7 @@ export interface operations {
             };
         };
     };
-    download: {
+    download_bundle: {
         parameters: {
             query?: {
                 /** @description The version that serves where absent. */
@@ -3356,6 +3394,53 @@ export interface operations {
                 };
             };
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AxisRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeSeries"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

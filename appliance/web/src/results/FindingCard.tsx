@@ -2,6 +2,7 @@ import type { Finding, Measurement, Scope, Shape, Warning } from "../api/types";
 import { PerfusionDetails, PerfusionNumbers } from "../perfusion/PerfusionNumbers";
 import { Icon } from "../shell/Icon";
 import * as words from "../state/words";
+import { AxisSetter } from "./AxisSetter";
 import { ContourEditor } from "./ContourEditor";
 import { LesionTable } from "./LesionTable";
 import { MarkList } from "./MarkList";
@@ -39,6 +40,7 @@ export function FindingCard({ finding, chosen, choose }: CardProps) {
       <VentricleCurve finding={finding} />
       <MarkList finding={finding} />
       <ContourEditor finding={finding} />
+      <AxisSetter finding={finding} />
       <StructureList finding={finding} />
       {!chosen && (finding.lesions.length > 0 || finding.perfusion !== null || finding.cardiac !== null || finding.marks !== null || finding.structures !== null) && <button type="button" onClick={choose}>Show on the image</button>}
       {finding.lesions.length > 0 && chosen && <LesionTable finding={finding} />}
@@ -202,6 +204,7 @@ export function SilentFinding({ finding }: { finding: Finding }) {
       <p><StateBadge state={finding.state} short /> {finding.title}</p>
       <p class="quiet reason-text">{finding.reason ?? "The box gave no reason."}</p>
       <ContourEditor finding={finding} />
+      <AxisSetter finding={finding} />
     </article>
   );
 }

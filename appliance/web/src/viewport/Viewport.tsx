@@ -8,6 +8,7 @@ import { SlicePainter, prepared } from "../image/painter";
 import type { Placement } from "../image/placement";
 import { markAt, marksOf, type Mark } from "../state/lesions";
 import { bordersAt, session } from "../state/contours";
+import { axis, endsOn } from "../state/axis";
 import { heatOn, marksOn } from "../state/marks";
 import { hiddenLabels, labelsOnShow } from "../state/structures";
 import { contoursOf, type Contours } from "../state/ventricle";
@@ -22,7 +23,7 @@ import { playCine } from "./cine";
 import { placeOnShow } from "./contour-gestures";
 import { Corners } from "./Corners";
 import { attachGestures, currentPlacement } from "./gestures";
-import { drawContours, drawDraft, drawEditable, drawMarks, drawPreview, drawScope } from "./overlay";
+import { drawContours, drawEnds, drawDraft, drawEditable, drawMarks, drawPreview, drawScope } from "./overlay";
 import { drawFoundMarks, drawHeat } from "./marks-overlay";
 import { SliceBar } from "./SliceBar";
 import { StructuresPainter } from "./structures-overlay";
@@ -140,6 +141,8 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     if (editing !== null && place !== null) drawEditable(context, bordersAt(editing, place), placement);
     else if (viewer.lesionsVisible.peek() && contours !== null) drawContours(context, contours, placement);
     drawNetworkMarks(context, placement);
+    const imageUid = shown.stack.sop_instance_uids[shown.slice];
+    if (imageUid !== undefined) drawEnds(context, endsOn(axis.peek(), imageUid), placement);
     if (finding.peek()?.series_uid === series.peek()?.uid) drawScope(context, finding.peek(), shown.slice, placement);
     const drawing = draft.peek();
     if (drawing !== null) drawDraft(context, drawing, shown.slice, placement);
@@ -152,7 +155,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session, labelsOnShow, hiddenLabels], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session, labelsOnShow, hiddenLabels, axis], schedule);
   return () => {
     stopImage();
     stopOverlay();

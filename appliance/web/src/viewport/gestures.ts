@@ -2,6 +2,8 @@
 // the right button always zooms, the middle button and Shift always move, two fingers zoom and move.
 import { imageFromScreen, place, zoomedAt, type Placement, type Point } from "../image/placement";
 import { draggedWindow, type Window } from "../image/voi";
+import { axis, setting, withEnd } from "../state/axis";
+import { series } from "../state/opened";
 import { draft, drawn, hasArea, regionProblem, type DraftShape } from "../state/region";
 import * as viewer from "../state/viewer";
 import { discardDraft, pan, step } from "./actions";
@@ -59,6 +61,7 @@ export function attachGestures(element: HTMLElement): () => void {
       drag = null;
       return;
     }
+    if (setting.value !== null && event.button === 0 && setEnd(at)) return;
     drag = { tool: toolOf(event), at, start: at, window: viewer.voiWindow.value, rest: 0 };
     if (drag.tool === "circle" || drag.tool === "polygon") beginDrawing(drag.tool, at);
     if (drag.tool === "contour") beginContour(at);
@@ -178,6 +181,19 @@ function point(screen: Point): void {
   const inside = column >= 0 && row >= 0 && column < shown.stack.columns && row < shown.stack.rows;
   const value = shown.pixels[row * shown.stack.columns + column];
   viewer.pointed.value = inside && value !== undefined ? { screen, column, row, value } : null;
+}
+
+/** Whether the press set an end of the heart's axis. */
+function setEnd(screen: Point): boolean {
+  const placement = currentPlacement();
+  const { value: shown } = viewer.shown;
+  const { value: end } = setting;
+  const sopInstanceUid = shown?.stack.sop_instance_uids[shown.slice];
+  const seriesUid = series.value?.uid;
+  if (placement === null || shown === null || end === null || sopInstanceUid === undefined || seriesUid === undefined) return false;
+  axis.value = withEnd(axis.value, end, { ...imageFromScreen(placement, screen), seriesUid, sopInstanceUid, image: shown.slice });
+  setting.value = null;
+  return true;
 }
 
 function beginDrawing(kind: "circle" | "polygon", screen: Point): void {

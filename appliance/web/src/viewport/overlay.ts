@@ -1,4 +1,5 @@
 // Draws what lies over the image: lesion marks with their numbers, and the region being drawn or measured.
+import { END_NAMES, type End } from "../state/axis";
 import type { BorderPoints, Finding, Shape, Stack } from "../api/types";
 import { labelBounds, labelPlaces } from "../image/label-places";
 import type { Bounds, Loop } from "../image/outline";
@@ -239,4 +240,23 @@ export function scaleBarPx(stack: Stack, placement: Placement): number | null {
   const down = stack.row_spacing_mm;
   if (across === null || down === null) return null;
   return (placement.scale / Math.min(across, down)) * 10;
+}
+
+const END_PX = 7;
+
+/** Ends of the heart's axis: a cross with its name. */
+export function drawEnds(context: CanvasRenderingContext2D, ends: readonly { end: End; at: Point }[], placement: Placement): void {
+  for (const { end, at } of ends) {
+    const { x, y } = screenFromImage(placement, at);
+    const cross: Trace = (on) => {
+      on.moveTo(x - END_PX, y);
+      on.lineTo(x + END_PX, y);
+      on.moveTo(x, y - END_PX);
+      on.lineTo(x, y + END_PX);
+    };
+    strokeWithHalo(context, cross, REGION_LINE, 1.5);
+    context.font = LABEL_FONT;
+    context.fillStyle = REGION_LINE;
+    context.fillText(END_NAMES[end], x + END_PX + 4, y - 4);
+  }
 }
