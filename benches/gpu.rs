@@ -107,7 +107,7 @@ fn milliseconds(time: Duration) -> String {
 
 fn scored(processor: &mut Processor, volume: &Volume, region: &Region, threshold_hu: i16) -> Score {
     let protocol = Protocol { threshold_hu, ..Protocol::AGATSTON };
-    score(processor, volume, region, &protocol, &mut |_| ControlFlow::Continue(()))
+    score(processor, volume, region, &protocol, &mut |_, _| ControlFlow::Continue(()))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -76,7 +76,7 @@ fn calcium(criterion: &mut Criterion) {
         let mut processor = Processor::open(wish).unwrap_or_else(|error| panic!("{error}"));
         println!("{name}: {}; {}", processor.name(), processor.reason());
         let mut run = || {
-            score(&mut processor, &volume, &everywhere, &Protocol::AGATSTON, &mut |_| {
+            score(&mut processor, &volume, &everywhere, &Protocol::AGATSTON, &mut |_, _| {
                 ControlFlow::Continue(())
             })
             .expect("nothing cancels it")

@@ -79,7 +79,7 @@ fn line(size: &str, what: &str, figure: String, bar: &'static str) -> Row {
 }
 
 fn run(processor: &mut Processor, dynamic: &Dynamic, parameters: &Parameters) -> Perfusion {
-    analyse(processor, dynamic, parameters, &mut |_| ControlFlow::Continue(()))
+    analyse(processor, dynamic, parameters, &mut |_, _| ControlFlow::Continue(()))
         .unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -22,7 +22,7 @@ use sidelight_kernels::{Region, Volume, heart};
 use tokio::sync::{Mutex, Semaphore};
 use utoipa::ToSchema;
 
-use crate::compute::{Compute, NoProcessor};
+use crate::compute::{Compute, NoProcessor, Rank};
 use crate::imaging::{StackError, stack, volume};
 use crate::store::Store;
 use crate::store::calcium::{Calcium, Count};
@@ -119,14 +119,14 @@ impl Rescorer {
         let protocol =
             Protocol { threshold_hu, weight_starts_hu: calcium.scoring.starts_hu, ..Protocol::AGATSTON };
         let newest = self.newest.clone();
-        let scored = self.compute.run(move |processor| {
-            let mut checkpoint = |_| match newest.load(Ordering::SeqCst) == ticket {
+        let scored = self.compute.run(Rank::Ordinary, move |processor, turns| {
+            let is_newest = |_| match newest.load(Ordering::SeqCst) == ticket {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
             };
-            calcium::score(processor, &volume, &region, &protocol, &mut checkpoint)
+            calcium::score(processor, &volume, &region, &protocol, &mut turns.shared(is_newest))
         });
-        match scored.await? {
+        match scored.await?.answer {
             Ok(score) => Ok(rescored(finding, calcium, threshold_hu, &score)),
             Err(CalciumError::Cancelled) => Err(RescoreError::Overtaken),
             Err(error) => Err(error.into()),

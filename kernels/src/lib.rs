@@ -24,6 +24,8 @@ pub mod volume;
 mod vulkan;
 
 pub use engine::{DeviceTime, EngineError, PIPELINE_CACHE_BYTES_MAX};
-pub use processor::{AdapterReport, DeviceMemory, Processor, ProcessorError, ProcessorKind, Wish, survey};
+pub use processor::{
+    AdapterReport, Checkpoint, DeviceMemory, Processor, ProcessorError, ProcessorKind, Wish, survey,
+};
 pub use region::Region;
 pub use volume::{Dimensions, Geometry, Volume};

@@ -1,8 +1,9 @@
 //! Where kernels run: a GPU that passed the boot probe, or the CPU twin with the reason why.
 
+mod lending;
 mod recovery;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use crate::engine::{self, Adapter, AdapterKind, DeviceTime, Engine, EngineError, Outcome, Program};
 use crate::resident::{Cut, Resident};
@@ -18,6 +19,10 @@ pub enum Wish {
     /// The CPU twin.
     Twin,
 }
+
+/// Called between two turns of a job with the fraction done (0 to 1): somebody else may use the processor there, and
+/// `Break` ends the job.
+pub type Checkpoint<'a> = &'a mut dyn FnMut(&mut Processor, f32) -> ControlFlow<()>;
 
 /// Where kernels do run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,8 @@ pub struct Processor {
     name: String,
     reason: String,
     degraded: Option<String>,
+    /// How often another device, or the twin, came in the place of a lost one.
+    replaced: u64,
     /// Why a job was the twin's although there is a device, until somebody asks.
     passed_over: Option<String>,
     turn_voxels: Option<usize>,
@@ -215,7 +222,17 @@ impl Processor {
     }
 
     fn new(wish: Wish, place: Owned, name: String, reason: String) -> Self {
-        Self { wish, place, name, reason, degraded: None, passed_over: None, turn_voxels: None, spare: None }
+        Self {
+            wish,
+            place,
+            name,
+            reason,
+            degraded: None,
+            replaced: 0,
+            passed_over: None,
+            turn_voxels: None,
+            spare: None,
+        }
     }
 
     pub fn kind(&self) -> ProcessorKind {

@@ -77,6 +77,11 @@ impl Resident {
         *self = Self::default();
     }
 
+    /// What is kept of a volume, and of a region.
+    pub(crate) fn kept_bytes(&self) -> [u64; 2] {
+        [&self.volume, &self.region].map(|kept| kept.as_ref().map_or(0, Kept::bytes))
+    }
+
     /// Bytes that [`Resident::volume_slab`] may still take for all of the volume.
     pub(crate) fn missing_volume_bytes(&self, volume: &Volume) -> u64 {
         missing(self.volume.as_ref(), volume.identity(), kept_bytes(volume.dimensions())[0])

@@ -95,7 +95,7 @@ fn near(what: &str, found: f64, truth: f64, tolerance: f64) {
 /// decimal on the way, so a voxel in a thousand may fall to the other side of a threshold.
 fn maps_are_the_kernels(api: &Api, study: &str, finding: &Value, patient: &BrainPatient) {
     let mut processor = Processor::open(Wish::Twin).unwrap();
-    let go_on = &mut |_: f32| ControlFlow::Continue(());
+    let go_on = &mut |_: &mut Processor, _: f32| ControlFlow::Continue(());
     let truth = analyse(&mut processor, &patient.dynamic(), &Parameters::default(), go_on).unwrap().maps;
     let expected = [
         ("cbf", truth.cbf),

@@ -167,7 +167,7 @@ fn lungs_and_bone_are_where_others_drew_them_real_data() {
     assert_eq!(ct.dimensions, labels.dimensions);
     let volume = Volume::new(ct.dimensions, ct.geometry, ct.values).unwrap();
     let mut twin = Processor::open(Wish::Twin).unwrap();
-    let found = structures(&mut twin, &volume, Conditions::default(), &mut |_| ControlFlow::Continue(()));
+    let found = structures(&mut twin, &volume, Conditions::default(), &mut |_, _| ControlFlow::Continue(()));
     let found = found.unwrap();
     let of = |wanted: &'static [Structure]| {
         found.labels.iter().map(move |label| wanted.iter().any(|structure| *structure as u8 == *label))

@@ -3,6 +3,7 @@
 use super::{
     Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion, structures,
 };
+use crate::compute::ProcessorInfo;
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
 use crate::store::finding::{Algorithm, Finding, FindingKind, FindingState, Scope, Warning};
 use crate::store::marks;
@@ -88,16 +89,14 @@ impl Analysis {
         fail(finding, reason.into());
         Ok(false)
     }
+}
 
-    /// Names the device the kernels ran on.
-    pub(super) async fn name_processor(&self, finding: &mut Finding) {
-        if let Ok(info) = self.compute.ready().await {
-            let kind = format!("{:?}", info.kind).to_lowercase();
-            finding.algorithm.processor = format!("{kind}: {}", info.name);
-            let told = |text| Warning { code: "processor".into(), text };
-            finding.warnings.extend(info.degraded.map(told));
-        }
-    }
+/// Names the device the kernels of this finding ran on, and what it did not do of them.
+pub(super) fn name_processor(finding: &mut Finding, by: &ProcessorInfo) {
+    let kind = format!("{:?}", by.kind).to_lowercase();
+    finding.algorithm.processor = format!("{kind}: {}", by.name);
+    let told = |text| Warning { code: "processor".into(), text };
+    finding.warnings.extend(by.degraded.clone().map(told));
 }
 
 /// How the findings of a kind introduce themselves.

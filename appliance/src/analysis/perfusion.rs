@@ -5,10 +5,11 @@ use std::sync::Arc;
 use sidelight_kernels::perfusion::{self as kernel, Dynamic, Perfusion, PerfusionError};
 
 use super::applicability::{Applicability, perfusion as judge};
-use super::draft::{does_not_apply, fail};
+use super::draft::{does_not_apply, fail, name_processor};
 use super::perfusion_part::{acquisition, parameters, part, warning};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking, fingerprint};
+use crate::compute::{Done, NoProcessor, Rank};
 use crate::imaging::{TimeSource, TimedStack, dynamic};
 use crate::store::StoreError;
 use crate::store::finding::{Finding, Measurement};
@@ -53,12 +54,22 @@ impl Analysis {
         let looked_at = dynamic.clone();
         self.notes.looked_at(blocking(move || fingerprint::of_dynamic(&looked_at)).await?);
         self.stage("computing perfusion");
-        match self.analyse(finding, &dynamic, choice).await {
+        let Done { answer, by } = match self.analyse(finding, &dynamic, choice).await {
+            Ok(done) => done,
+            Err(error) => {
+                fail(finding, error.to_string());
+                return Ok(());
+            }
+        };
+        match answer {
             Ok(perfusion) => self.keep_perfusion(finding, &timed, dynamic, perfusion, choice).await?,
-            Err(Ended::DoesNotApply(reason)) => does_not_apply(finding, reason),
-            Err(Ended::Failed(reason)) => fail(finding, reason),
+            Err(error @ (PerfusionError::Processor(_) | PerfusionError::Cancelled)) => {
+                fail(finding, error.to_string());
+            }
+            // What the images are, not what the box did.
+            Err(error) => does_not_apply(finding, error.to_string()),
         }
-        self.name_processor(finding).await;
+        name_processor(finding, &by);
         Ok(())
     }
 
@@ -67,7 +78,7 @@ impl Analysis {
         let (Ok(timed), Some(part)) = (&images.timed, &finding.perfusion) else { return Ok(()) };
         let choice = part.choice;
         let Ok(dynamic) = self.read_dynamic(finding, timed.clone()).await? else { return Ok(()) };
-        if let Ok(perfusion) = self.analyse(finding, &dynamic, choice).await {
+        if let Ok(Done { answer: Ok(perfusion), .. }) = self.analyse(finding, &dynamic, choice).await {
             self.store.live().resident().put(Kept::new(&finding.id, dynamic, perfusion));
         }
         Ok(())
@@ -90,22 +101,14 @@ impl Analysis {
         finding: &Finding,
         dynamic: &Arc<Dynamic>,
         choice: PerfusionChoice,
-    ) -> Result<Perfusion, Ended> {
+    ) -> Result<Done<Result<Perfusion, PerfusionError>>, NoProcessor> {
         let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
         let (dynamic, parameters) = (dynamic.clone(), parameters(&choice, dynamic.dimensions()));
-        let analysed = self.compute.run(move |processor| {
-            let mut checkpoint = super::checkpoint(&store, &study, &stop, ("computing perfusion", 10));
-            kernel::analyse(processor, &dynamic, &parameters, &mut checkpoint)
+        let analysed = self.compute.run(Rank::Urgent, move |processor, turns| {
+            let told = super::checkpoint(&store, &study, &stop, ("computing perfusion", 10));
+            kernel::analyse(processor, &dynamic, &parameters, &mut turns.shared(told))
         });
-        match analysed.await {
-            Ok(Ok(perfusion)) => Ok(perfusion),
-            Ok(Err(error @ (PerfusionError::Processor(_) | PerfusionError::Cancelled))) => {
-                Err(Ended::Failed(error.to_string()))
-            }
-            // What the images are, not what the box did.
-            Ok(Err(error)) => Err(Ended::DoesNotApply(error.to_string())),
-            Err(error) => Err(Ended::Failed(error.to_string())),
-        }
+        analysed.await
     }
 
     /// Files the maps, writes the numbers, keeps the series for questions about its curves.
@@ -128,12 +131,6 @@ impl Analysis {
         fill(finding, timed.clock, part);
         Ok(())
     }
-}
-
-/// How an analysis ended without maps.
-enum Ended {
-    DoesNotApply(String),
-    Failed(String),
 }
 
 fn fill(finding: &mut Finding, clock: TimeSource, part: PerfusionPart) {

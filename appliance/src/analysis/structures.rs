@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use sidelight_kernels::structures::{Conditions, RULE as KERNEL_RULE, Structure, Structures, structures};
+use sidelight_kernels::structures::{
+    Conditions, RULE as KERNEL_RULE, Structure, Structures, StructuresError, structures,
+};
 use sidelight_kernels::{Dimensions, Volume};
 
 use super::applicability::Applicability;
-use super::draft::{does_not_apply, fail};
+use super::draft::{does_not_apply, fail, name_processor};
 use super::study::Images;
 use super::{Analysis, AnalysisError, blocking, checkpoint};
+use crate::compute::{Done, Rank};
 use crate::imaging::{Meaning, Repeats, Stack, repeats};
 use crate::part10::InstanceFacts;
 use crate::store::StoreError;
@@ -88,19 +91,23 @@ impl Analysis {
         self.stage("telling structures apart");
         let (store, study, stop, of) =
             (self.store.clone(), finding.study_uid.clone(), self.stop.clone(), volume.clone());
-        let labelled = self.compute.run(move |processor| {
-            let mut pause = checkpoint(&store, &study, &stop, ("telling structures apart", 10));
-            structures(processor, &of, conditions, &mut pause)
+        let labelled = self.compute.run(Rank::Ordinary, move |processor, turns| {
+            let told = checkpoint(&store, &study, &stop, ("telling structures apart", 10));
+            structures(processor, &of, conditions, &mut turns.shared(told))
         });
-        match labelled.await {
-            Ok(Ok(found)) => self.record_structures(finding, &volume, conditions, found).await?,
-            Ok(Err(sidelight_kernels::structures::StructuresError::Engine(error))) => {
+        let Done { answer, by } = match labelled.await {
+            Ok(done) => done,
+            Err(error) => {
                 fail(finding, error.to_string());
+                return Ok(());
             }
-            Ok(Err(reason)) => does_not_apply(finding, reason.to_string()),
-            Err(error) => fail(finding, error.to_string()),
+        };
+        match answer {
+            Ok(found) => self.record_structures(finding, &volume, conditions, found).await?,
+            Err(StructuresError::Engine(error)) => fail(finding, error.to_string()),
+            Err(reason) => does_not_apply(finding, reason.to_string()),
         }
-        self.name_processor(finding).await;
+        name_processor(finding, &by);
         Ok(())
     }
 

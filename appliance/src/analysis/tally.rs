@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use sidelight_kernels::calcium::{self as kernel, Score};
+use sidelight_kernels::calcium::{self as kernel, CalciumError, Score};
 use sidelight_kernels::heart::vessels::Atlas;
 use sidelight_kernels::heart::{Excluded, Exclusion, exclusions};
 use sidelight_kernels::{Geometry, Region, Volume};
 use sidelight_provisioning::calcium::Calcium as CalciumSite;
 
 use super::applicability::CalciumPlan;
-use super::draft::{does_not_apply, fail};
+use super::draft::{does_not_apply, fail, name_processor};
 use super::{Analysis, AnalysisError, blocking, guards, mass};
+use crate::compute::{Done, NoProcessor, Rank};
 use crate::store::calcium::{Calcium, Count, MassCalibration, Scoring, Vessel, recount};
 use crate::store::finding::{Finding, Lesion, Warning};
 use crate::store::lesions::listed;
@@ -56,11 +57,18 @@ impl Analysis {
             }
         };
         self.stage("scoring calcium");
-        match self.run_kernel(finding, &volume, region, plan).await {
+        let Done { answer, by } = match self.run_kernel(finding, &volume, region, plan).await {
+            Ok(done) => done,
+            Err(error) => {
+                fail(finding, error.to_string());
+                return Ok(());
+            }
+        };
+        match answer {
             Ok(score) => fill(finding, &score, plan, looked, &volume, whole),
-            Err(reason) => fail(finding, reason),
+            Err(error) => fail(finding, error.to_string()),
         }
-        self.name_processor(finding).await;
+        name_processor(finding, &by);
         Ok(())
     }
 
@@ -70,17 +78,14 @@ impl Analysis {
         volume: &Arc<Volume>,
         region: Arc<Region>,
         plan: &CalciumPlan,
-    ) -> Result<Score, String> {
+    ) -> Result<Done<Result<Score, CalciumError>>, NoProcessor> {
         let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
         let (protocol, volume) = (plan.thresholds.protocol, volume.clone());
-        let scored = self.compute.run(move |processor| {
-            let mut checkpoint = super::checkpoint(&store, &study, &stop, ("scoring calcium", 30));
-            kernel::score(processor, &volume, &region, &protocol, &mut checkpoint)
+        let scored = self.compute.run(Rank::Ordinary, move |processor, turns| {
+            let told = super::checkpoint(&store, &study, &stop, ("scoring calcium", 30));
+            kernel::score(processor, &volume, &region, &protocol, &mut turns.shared(told))
         });
-        match scored.await {
-            Ok(scored) => scored.map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        }
+        scored.await
     }
 }
 

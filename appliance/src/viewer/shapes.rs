@@ -118,7 +118,7 @@ pub struct ProcessorState {
     pub kind: String,
     pub name: String,
     pub reason: String,
-    /// What happened to the GPU since the box started, in a sentence.
+    /// What the GPU did not do, in a sentence: since it was lost, or what it had no room for in the last job or picture.
     pub degraded: Option<String>,
 }
 

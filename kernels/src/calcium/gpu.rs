@@ -112,6 +112,11 @@ impl Workspace {
             + COUNTS_BYTES
     }
 
+    /// What is held.
+    pub(crate) fn kept_bytes(&self) -> u64 {
+        Self::bytes(self.words)
+    }
+
     fn new(engine: &mut Engine, words: u32) -> Result<Self, EngineError> {
         let capacity = Capacity::of(words);
         Ok(Self {

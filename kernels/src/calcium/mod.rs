@@ -39,7 +39,7 @@ pub(crate) use components::{Component, Criteria, Found, MAX_SLICE_VOXELS, Turn};
 use lesions::Units;
 
 use crate::processor::Place;
-use crate::{Dimensions, Processor, ProcessorError, Region, Volume, cpu};
+use crate::{Checkpoint, Dimensions, Processor, ProcessorError, Region, Volume, cpu};
 
 /// Which pixels count and how much.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -166,8 +166,8 @@ pub enum CalciumError {
 
 /// Scores `volume` inside `region`.
 ///
-/// `checkpoint` is called with the fraction done (0 to 1) before the first turn and after each; a turn is bounded work
-/// (about 30 ms). `Break` ends with [`CalciumError::Cancelled`]. A GPU keeps the volume and the region, so the next
+/// `checkpoint` is called with the fraction done (0 to 1) before the first turn and after each, and may use the processor
+/// there; a turn is bounded work (about 30 ms). `Break` ends with [`CalciumError::Cancelled`]. A GPU keeps the volume and the region, so the next
 /// score of the same ones, at whatever threshold, sends nothing. Where a GPU is lost the score begins again, on the same
 /// GPU or on the twin ([`Processor::degraded`]).
 pub fn score(
@@ -175,7 +175,7 @@ pub fn score(
     volume: &Volume,
     region: &Region,
     protocol: &Protocol,
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Score, CalciumError> {
     check(volume, region, protocol)?;
     processor.recovering(|processor| attempt(processor, volume, region, protocol, checkpoint))
@@ -186,7 +186,7 @@ pub(crate) fn attempt(
     volume: &Volume,
     region: &Region,
     protocol: &Protocol,
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Score, CalciumError> {
     let dimensions = volume.dimensions();
     let turns = processor.turns(dimensions).map_err(ProcessorError::from)?;
@@ -199,7 +199,7 @@ pub(crate) fn attempt(
     let outline = |found: &Found| outline::outline(volume, region, protocol, units, &found.components);
     let (mut scored, mut fragments) = (Vec::new(), 0);
     for slices in turns {
-        pause(checkpoint, slices.start, dimensions.slices)?;
+        pause(processor, checkpoint, slices.start, dimensions.slices)?;
         let turn = Turn { volume, region, slices };
         let (found, outlined) = match processor.place() {
             Place::Gpu(gpu) => {
@@ -216,7 +216,7 @@ pub(crate) fn attempt(
         scored.extend(outlined?);
         fragments += found.fragments;
     }
-    pause(checkpoint, dimensions.slices, dimensions.slices)?;
+    pause(processor, checkpoint, dimensions.slices, dimensions.slices)?;
     Ok(lesions::group(scored, units, fragments))
 }
 
@@ -233,13 +233,14 @@ pub fn category(agatston: f64) -> &'static str {
 }
 
 fn pause(
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    processor: &mut Processor,
+    checkpoint: Checkpoint<'_>,
     done: u32,
     all: u32,
 ) -> Result<(), CalciumError> {
     #[expect(clippy::cast_possible_truncation, reason = "a fraction for a progress bar")]
     let fraction = (f64::from(done) / f64::from(all)) as f32;
-    match checkpoint(fraction) {
+    match processor.lend(|processor| checkpoint(processor, fraction)).map_err(ProcessorError::from)? {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(CalciumError::Cancelled),
     }

@@ -3,7 +3,7 @@
 use super::PATIENCE;
 
 /// What a caller can do about it: `OverBudget`, `OutOfMemory`, `TooLarge` and `Lacks` want the work done elsewhere,
-/// `Lost` and `Hung` another device.
+/// `Lost` and `Hung` another device, `Replaced` the same once more.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum EngineError {
     #[error("the GPU's driver gave no device: {0}")]
@@ -26,6 +26,8 @@ pub enum EngineError {
     Nonsense(&'static str),
     #[error("the GPU was lost ({0})")]
     Lost(String),
+    #[error("the GPU was opened again by what was drawn between two turns of this")]
+    Replaced,
     #[error("the GPU did not answer for {} s", PATIENCE.as_secs())]
     Hung,
 }

@@ -21,6 +21,8 @@ struct Books {
     budget_bytes: u64,
     current_bytes: u64,
     peak_bytes: u64,
+    /// What the operation that began last may hold at once, itself and what was held before it.
+    promised_bytes: u64,
     by_label: BTreeMap<&'static str, u64>,
 }
 
@@ -32,6 +34,14 @@ pub(super) struct Charge {
     bytes: u64,
 }
 
+/// What the books remember of an operation while another one has its turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Suspended {
+    /// Stated by the operation and not taken yet.
+    pub(crate) owed_bytes: u64,
+    peak_bytes: u64,
+}
+
 impl Ledger {
     pub(super) fn new() -> Self {
         let books = Books {
@@ -39,6 +49,7 @@ impl Ledger {
             budget_bytes: BUDGET_BYTES_MAX,
             current_bytes: 0,
             peak_bytes: 0,
+            promised_bytes: 0,
             by_label: BTreeMap::new(),
         };
         Self(Arc::new(Mutex::new(books)))
@@ -85,7 +96,23 @@ impl Ledger {
     pub(super) fn begin(&self, operation: &'static str, wanted_bytes: u64) -> Result<(), EngineError> {
         let mut books = self.books();
         books.peak_bytes = books.current_bytes;
-        books.fits(operation, wanted_bytes)
+        books.fits(operation, wanted_bytes)?;
+        books.promised_bytes = books.current_bytes + wanted_bytes;
+        Ok(())
+    }
+
+    /// The operation in hand makes way for another, which begins and ends before it goes on.
+    pub(crate) fn suspend(&self) -> Suspended {
+        let books = self.books();
+        let owed_bytes = books.promised_bytes.saturating_sub(books.current_bytes);
+        Suspended { owed_bytes, peak_bytes: books.peak_bytes }
+    }
+
+    /// It goes on, and may still take so many bytes.
+    pub(crate) fn resume(&self, operation: Suspended, owed_bytes: u64) {
+        let mut books = self.books();
+        books.peak_bytes = books.peak_bytes.max(operation.peak_bytes);
+        books.promised_bytes = books.current_bytes + owed_bytes;
     }
 
     pub(super) fn charge(&self, label: &'static str, bytes: u64) -> Result<Charge, EngineError> {

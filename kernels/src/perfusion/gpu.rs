@@ -23,11 +23,15 @@ pub(crate) use layout::{Line, Place};
 use layout::{Plan as Layout, Turn};
 
 use super::{Maps, PerfusionError, Series, Survey, Turn as Checkpoint, Work};
+use crate::Processor;
 use crate::cpu::perfusion::gaussian;
 use crate::engine::{Buffer, Engine, EngineError, Program, Rows};
 use crate::identity::Identity;
-use crate::processor::{Gpu, ProcessorError};
+use crate::processor::Gpu;
 use crate::table;
+
+/// Lends the processor between two runs of one turn.
+type Pause<'a> = &'a mut dyn FnMut(&mut Processor) -> Result<(), PerfusionError>;
 
 /// The frames of a series that lies on the device whole.
 #[derive(Debug)]
@@ -36,12 +40,18 @@ pub(crate) struct Kept {
     hounsfield: Buffer,
 }
 
+impl Kept {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.hounsfield.bytes()
+    }
+}
+
 /// States what survey and maps take at most, and gives back what stands in the way.
 pub(crate) fn reserve(gpu: &mut Gpu, series: &Series<'_>, layout: &Layout) -> Result<(), EngineError> {
     if gpu.perfusion.as_ref().is_some_and(|kept| kept.identity != series.dynamic.identity()) {
         gpu.perfusion = None;
     }
-    let held = gpu.perfusion.as_ref().map_or(0, |kept| kept.hounsfield.bytes());
+    let held = gpu.perfusion.as_ref().map_or(0, Kept::bytes);
     let peak_bytes = layout.peak_bytes(series) + Engine::OWN_BYTES - held;
     gpu.reserve("perfusion", peak_bytes)
 }
@@ -56,7 +66,7 @@ pub(crate) fn layout(
 }
 
 pub(crate) fn survey(
-    gpu: &mut Gpu,
+    processor: &mut Processor,
     series: &Series<'_>,
     layout: &Layout,
     checkpoint: Checkpoint<'_>,
@@ -64,28 +74,28 @@ pub(crate) fn survey(
     let room = || Vec::with_capacity(series.dimensions().len());
     let mut survey = Survey { baseline_hu: room(), peak_hu: room(), peak_sample: room() };
     for slab in layout.slabs() {
-        let held = Held::new(gpu, series, layout, &slab).map_err(ProcessorError::from)?;
+        let held = Held::new(processor.device()?, series, layout, &slab)?;
         for slices in layout.turns(&slab) {
-            checkpoint(slices.start as f32 / series.dimensions().slices as f32)?;
-            held.survey(gpu, series, layout, slices, &mut survey).map_err(ProcessorError::from)?;
+            checkpoint(processor, slices.start as f32 / series.dimensions().slices as f32)?;
+            held.survey(processor.device()?, series, layout, slices, &mut survey)?;
         }
     }
     Ok(survey)
 }
 
 pub(crate) fn maps(
-    gpu: &mut Gpu,
+    processor: &mut Processor,
     work: &Work<'_>,
     layout: &Layout,
     maps: &mut Maps,
     checkpoint: Checkpoint<'_>,
 ) -> Result<(), PerfusionError> {
     for slab in layout.slabs() {
-        let held = Held::new(gpu, work.series, layout, &slab).map_err(ProcessorError::from)?;
+        let held = Held::new(processor.device()?, work.series, layout, &slab)?;
         for slices in layout.turns(&slab) {
             let done = slices.start as f32 / work.series.dimensions().slices as f32;
-            checkpoint(done)?;
-            held.maps(gpu, work, layout, slices, maps, &mut || checkpoint(done))?;
+            checkpoint(processor, done)?;
+            held.maps(processor, work, layout, slices, maps, &mut |processor| checkpoint(processor, done))?;
         }
     }
     Ok(())
@@ -148,12 +158,12 @@ impl Held {
 
     fn maps(
         &self,
-        gpu: &mut Gpu,
+        processor: &mut Processor,
         work: &Work<'_>,
         layout: &Layout,
         slices: Range<u32>,
         maps: &mut Maps,
-        pause: &mut dyn FnMut() -> Result<(), PerfusionError>,
+        pause: Pause<'_>,
     ) -> Result<(), PerfusionError> {
         let turn = Turn::new(work.series, &slices);
         let voxels = turn.voxels_of(work.brain);
@@ -161,12 +171,18 @@ impl Held {
             return Ok(());
         }
         let mut program = Program::default();
-        let planes = self.planes(gpu, &mut program, work, layout, &turn).map_err(ProcessorError::from)?;
-        let found =
-            deconvolution::deconvolve(gpu, &mut program, (work, layout), &turn, (&planes, &voxels), pause)?;
+        let planes = self.planes(processor.device()?, &mut program, work, layout, &turn)?;
+        let found = deconvolution::deconvolve(
+            processor,
+            &mut program,
+            (work, layout),
+            &turn,
+            (&planes, &voxels),
+            pause,
+        )?;
         let reads = [0, 1, 2, 3]
             .map(|map| program.read(&found, map * voxels.len() as u64 * 4, voxels.len() as u64 * 4));
-        let outcome = gpu.run(&program).map_err(ProcessorError::from)?;
+        let outcome = processor.device()?.run(&program)?;
         let [cbf, cbv, ttp, tmax] = reads.map(|read| outcome.values::<f32>(read));
         let first = slices.start as usize * work.series.dimensions().slice_len();
         for (number, &voxel) in voxels.iter().enumerate() {

@@ -66,8 +66,9 @@ pub(crate) use residue::{Component, MINIMUM_COMPONENTS, Plan, RichardsonLucy};
 pub(crate) use series::{Series, Warp};
 use tissue::Segments;
 
+use crate::engine::EngineError;
 use crate::processor::Place;
-use crate::{Dimensions, Processor, ProcessorError, Region, cpu};
+use crate::{Checkpoint, Dimensions, Processor, ProcessorError, Region, cpu};
 
 /// Time points below which a bolus is guessed, not measured.
 pub const MIN_TIME_POINTS: usize = 10;
@@ -154,22 +155,30 @@ pub enum PerfusionError {
     Processor(#[from] ProcessorError),
 }
 
+impl From<EngineError> for PerfusionError {
+    fn from(error: EngineError) -> Self {
+        Self::Processor(error.into())
+    }
+}
+
 /// Voxels of a turn on the twin: a slice of 512 x 512, some tenths of a second on two cores.
 const TURN_VOXELS: usize = 512 * 512;
 
-/// Fractions of the whole at which its parts begin: alignment, survey, maps.
-const SURVEY_BEGINS: f32 = 0.3;
-const MAPS_BEGIN: f32 = 0.55;
+/// Parts of the whole, as fractions at which they begin and end.
+const ALL: [f32; 2] = [0.0, 1.0];
+const ALIGNMENT: [f32; 2] = [0.0, 0.3];
+const SURVEY: [f32; 2] = [0.3, 0.55];
+const MAPS: [f32; 2] = [0.55, 1.0];
 
 /// Makes every map, curve and volume of `dynamic`.
 ///
-/// `checkpoint` is called with the fraction done (0 to 1) between turns of bounded work; `Break` ends with
-/// [`PerfusionError::Cancelled`]. After a lost or hung device every call fails: open the processor again.
+/// `checkpoint` is called with the fraction done (0 to 1) between turns of bounded work, and may use the processor there;
+/// `Break` ends with [`PerfusionError::Cancelled`].
 pub fn analyse(
     processor: &mut Processor,
     dynamic: &Dynamic,
     parameters: &Parameters,
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Perfusion, PerfusionError> {
     parameters.check()?;
     check_regions(dynamic.dimensions(), parameters)?;
@@ -180,16 +189,19 @@ fn attempt(
     processor: &mut Processor,
     dynamic: &Dynamic,
     parameters: &Parameters,
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Perfusion, PerfusionError> {
-    let mut turn = |begins: f32, ends: f32, part: f32| match checkpoint(begins + (ends - begins) * part) {
-        ControlFlow::Continue(()) => Ok(()),
-        ControlFlow::Break(()) => Err(PerfusionError::Cancelled),
+    let mut turn = |processor: &mut Processor, [begins, ends]: [f32; 2], part: f32| {
+        let done = begins + (ends - begins) * part;
+        match processor.lend(|processor| checkpoint(processor, done))? {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(PerfusionError::Cancelled),
+        }
     };
-    turn(0.0, 1.0, 0.0)?;
+    turn(processor, ALL, 0.0)?;
     let coarse = processor.on_cpu(|| Coarse::new(dynamic));
     let motion = if parameters.correct_motion {
-        motion::align(processor, &coarse, &mut |part| turn(0.0, SURVEY_BEGINS, part))?
+        motion::align(processor, &coarse, &mut |processor, part| turn(processor, ALIGNMENT, part))?
     } else {
         Motion::still(dynamic.passes())
     };
@@ -197,7 +209,7 @@ fn attempt(
     let bolus = bolus::find(&coarse, &axis)?;
     drop(coarse);
     let series = Series::new(dynamic, &motion, &axis, bolus.baseline_samples);
-    let survey = survey(processor, &series, &mut |part| turn(SURVEY_BEGINS, MAPS_BEGIN, part))?;
+    let survey = survey(processor, &series, &mut |processor, part| turn(processor, SURVEY, part))?;
     let Segments { brain, csf, inside } =
         processor.on_cpu(|| tissue::segment(dynamic, &survey.baseline_hu, parameters))?;
     let artery = feeders::artery(&series, &survey, &inside, &parameters.artery)?;
@@ -206,13 +218,13 @@ fn attempt(
         parameters.scale_by_vein.then(|| vein_scale(&artery, vein.as_ref(), parameters)).flatten();
     let plan = Plan::new(&artery, &axis, vein_scale.map_or(1.0, |scale| scale.factor), parameters);
     let work = Work { series: &series, plan: &plan, brain: &brain, smoothing_mm: parameters.smoothing_mm };
-    let maps = work.maps(processor, &mut |part| turn(MAPS_BEGIN, 1.0, part))?;
+    let maps = work.maps(processor, &mut |processor, part| turn(processor, MAPS, part))?;
     let vessels = mismatch::vessels(&maps, &brain, parameters.vessel_over_cbv);
     let tissue = Tissue { brain, vessels, csf };
     let guards = guards::check(&axis, &motion, &bolus, &artery, vein.as_ref());
     let mismatch =
         guards.is_empty().then(|| mismatch::measure(dynamic, &maps, &tissue, parameters)).flatten();
-    turn(0.0, 1.0, 1.0)?;
+    turn(processor, ALL, 1.0)?;
     Ok(Perfusion {
         times_s: axis.times_s(),
         arrival_s: axis.seconds(plan.arrival()),
@@ -229,20 +241,20 @@ fn attempt(
     })
 }
 
-/// Hears of each turn, with the part of the work that is done.
-type Turn<'a> = &'a mut dyn FnMut(f32) -> Result<(), PerfusionError>;
+/// Hears of each turn, with the part of the work that is done, and has the processor meanwhile.
+type Turn<'a> = &'a mut dyn FnMut(&mut Processor, f32) -> Result<(), PerfusionError>;
 
 fn survey(processor: &mut Processor, series: &Series<'_>, turn: Turn<'_>) -> Result<Survey, PerfusionError> {
     let most_voxels = processor.turn_voxels();
     if let Place::Gpu(gpu) = processor.place() {
-        let layout = gpu::layout(gpu, series, most_voxels).map_err(ProcessorError::from)?;
-        gpu::reserve(gpu, series, &layout).map_err(ProcessorError::from)?;
-        return gpu::survey(gpu, series, &layout, turn);
+        let layout = gpu::layout(gpu, series, most_voxels)?;
+        gpu::reserve(gpu, series, &layout)?;
+        return gpu::survey(processor, series, &layout, turn);
     }
     let nothing = vec![0.0; series.dimensions().len()];
     let mut survey = Survey { baseline_hu: nothing.clone(), peak_hu: nothing.clone(), peak_sample: nothing };
-    for slices in slabs(processor, series, turn) {
-        let slices = slices?;
+    for slices in slabs(processor, series.dimensions()) {
+        turn(processor, slices.start as f32 / series.dimensions().slices as f32)?;
         processor.on_cpu(|| cpu::perfusion::survey(series, slices, &mut survey));
     }
     Ok(survey)
@@ -269,31 +281,25 @@ impl Work<'_> {
         };
         let most_voxels = processor.turn_voxels();
         if let Place::Gpu(gpu) = processor.place() {
-            let layout = gpu::layout(gpu, self.series, most_voxels).map_err(ProcessorError::from)?;
-            gpu::maps(gpu, self, &layout, &mut maps, turn)?;
+            let layout = gpu::layout(gpu, self.series, most_voxels)?;
+            gpu::maps(processor, self, &layout, &mut maps, turn)?;
             return Ok(maps);
         }
-        for slices in slabs(processor, self.series, turn) {
-            let slices = slices?;
+        let dimensions = self.series.dimensions();
+        for slices in slabs(processor, dimensions) {
+            turn(processor, slices.start as f32 / dimensions.slices as f32)?;
             processor.on_cpu(|| cpu::perfusion::maps(self, slices, &mut maps));
         }
         Ok(maps)
     }
 }
 
-/// The slices of one turn after the other; each is announced before it begins.
-fn slabs(
-    processor: &Processor,
-    series: &Series<'_>,
-    turn: Turn<'_>,
-) -> impl Iterator<Item = Result<Range<u32>, PerfusionError>> {
-    let slices = series.dimensions().slices;
+/// The slices of one turn of the twin after the other.
+fn slabs(processor: &Processor, dimensions: Dimensions) -> impl Iterator<Item = Range<u32>> + use<> {
     let voxels = processor.turn_voxels().unwrap_or(TURN_VOXELS);
-    let slab = u32::try_from(voxels / series.dimensions().slice_len()).unwrap_or(u32::MAX).max(1);
-    (0..slices).step_by(slab as usize).map(move |first| {
-        turn(first as f32 / slices as f32)?;
-        Ok(first..(first + slab).min(slices))
-    })
+    let slab = u32::try_from(voxels / dimensions.slice_len()).unwrap_or(u32::MAX).max(1);
+    let slices = dimensions.slices;
+    (0..slices).step_by(slab as usize).map(move |first| first..first.saturating_add(slab).min(slices))
 }
 
 fn check_regions(series: Dimensions, parameters: &Parameters) -> Result<(), PerfusionError> {

@@ -15,8 +15,7 @@ use rayon::prelude::*;
 
 use super::coarse::Coarse;
 use super::{Dynamic, PerfusionError, Turn, Warp, gpu};
-use crate::Processor;
-use crate::processor::Place;
+use crate::{Processor, ProcessorKind};
 pub(crate) use align::{Level, Levels, Point, STEPS, Sums, voxels_from_mm};
 pub(crate) use search::{BINS, Differences, Search};
 
@@ -120,15 +119,14 @@ pub(crate) fn align(
         let reference = medoid(coarse);
         (reference, Levels::new(coarse, reference))
     });
-    let most_voxels = processor.turn_voxels();
-    let found = match processor.place() {
-        Place::Gpu(gpu) => gpu::alignment::align(gpu, coarse, &levels, most_voxels, turn)?,
-        Place::Twin(pool) => {
+    let found = match processor.kind() {
+        ProcessorKind::Gpu => gpu::alignment::align(processor, coarse, &levels, turn)?,
+        ProcessorKind::Twin => {
             let mut found = Vec::with_capacity(coarse.passes.len());
             for passes in coarse.passes.chunks(PASSES_A_TURN) {
-                turn(found.len() as f32 / coarse.passes.len() as f32)?;
+                turn(processor, found.len() as f32 / coarse.passes.len() as f32)?;
                 let aligned = || passes.par_iter().map(|pass| align::pass(&levels, pass));
-                found.extend(pool.install(|| aligned().collect::<Vec<Pass>>()));
+                found.extend(processor.on_cpu(|| aligned().collect::<Vec<Pass>>()));
             }
             found
         }

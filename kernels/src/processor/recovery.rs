@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! lost or hung --> begun again on a freshly opened device --lost or hung again--> the twin, until the box restarts
+//! lost by a picture drawn between two turns --> begun again on what that picture left
 //! no room for it, or no such format --> the twin, for this job only; the device stays open for the next
 //! ```
 //! The one place that decides it: operations hand their errors on and never look for a way out themselves.
@@ -64,6 +65,8 @@ impl Processor {
             let Err(error) = &result else { return result };
             if let Some(fault) = self.fault() {
                 recover(self, &fault);
+            } else if matches!(error.of_device(), Some(EngineError::Replaced)) {
+                // What the job held is gone with the device; the picture has opened another, or gone to the twin.
             } else if let Some(why) = error.of_device().filter(|why| why.is_the_jobs_size()).cloned() {
                 return self.on_twin_once(&why, job);
             } else {
@@ -103,25 +106,25 @@ impl Processor {
     }
 
     fn open_again(&mut self, fault: &EngineError) {
-        let turn_voxels = self.turn_voxels;
+        let (turn_voxels, replaced) = (self.turn_voxels, self.replaced + 1);
         // The lost device goes first: two at once may not fit.
         *self = Self::twin(self.wish, String::new());
         // Nothing saved: what the driver kept may be what it fell over.
         match Self::gpu(self.wish, &[]) {
             Ok(again) => {
                 let note = format!("{fault}; {} was opened again", again.name);
-                *self = Self { degraded: Some(note), turn_voxels, ..again };
+                *self = Self { degraded: Some(note), turn_voxels, replaced, ..again };
             }
             Err(why) => {
-                self.turn_voxels = turn_voxels;
+                (self.turn_voxels, self.replaced) = (turn_voxels, replaced);
                 self.give_up(format!("{fault}, and no device opened after it: {why}"));
             }
         }
     }
 
     fn fall_back(&mut self, fault: &EngineError) {
-        let turn_voxels = self.turn_voxels;
-        *self = Self { turn_voxels, ..Self::twin(self.wish, String::new()) };
+        let (turn_voxels, replaced) = (self.turn_voxels, self.replaced + 1);
+        *self = Self { turn_voxels, replaced, ..Self::twin(self.wish, String::new()) };
         self.give_up(format!("the GPU failed twice in one job: {fault}"));
     }
 

@@ -9,12 +9,12 @@ use crate::rendering::{self, RenderError};
 use crate::structures::{Conditions, structures};
 use crate::{Dimensions, Geometry, Region, Volume};
 
-fn gpu() -> Processor {
+pub(super) fn gpu() -> Processor {
     Processor::open(Wish::Gpu).unwrap_or_else(|error| panic!("{error}: apt-get install mesa-vulkan-drivers"))
 }
 
 /// Stripes of 150 to 349 HU.
-fn volume() -> Volume {
+pub(super) fn volume() -> Volume {
     let dimensions = Dimensions { columns: 70, rows: 40, slices: 6 };
     let geometry = Geometry {
         column_spacing_mm: 0.5,
@@ -29,7 +29,7 @@ fn volume() -> Volume {
 
 fn scored(processor: &mut Processor, volume: &Volume, region: &Region, threshold_hu: i16) -> Score {
     let protocol = Protocol { threshold_hu, ..Protocol::AGATSTON };
-    score(processor, volume, region, &protocol, &mut |_| ControlFlow::Continue(())).unwrap()
+    score(processor, volume, region, &protocol, &mut |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 fn run(processor: &mut Processor, volume: &Volume) -> Score {
@@ -64,7 +64,7 @@ fn a_job_that_loses_two_devices_is_done_on_the_twin_and_the_processor_stays_ther
     let answer = processor.recovering(|processor| {
         attempts += 1;
         processor.lose_device();
-        let mut nothing = |_| ControlFlow::Continue(());
+        let mut nothing = |_: &mut Processor, _| ControlFlow::Continue(());
         let region = Region::from_fn(volume.dimensions(), |_, _, _| true);
         crate::calcium::attempt(processor, &volume, &region, &Protocol::AGATSTON, &mut nothing)
     });
@@ -89,7 +89,7 @@ fn an_error_that_is_not_the_devices_is_not_tried_again() {
 }
 
 /// A device with room for so many bytes.
-fn narrowed(processor: &mut Processor, bytes: u64) {
+pub(super) fn narrowed(processor: &mut Processor, bytes: u64) {
     let super::Place::Gpu(gpu) = processor.place() else { panic!("the twin has no device") };
     gpu.evict();
     gpu.engine.ledger().lower_ceiling(bytes);
@@ -122,19 +122,24 @@ fn a_score_without_room_on_the_device_is_the_twins_for_that_job_alone() {
     passes_over("calcium", |processor| run(processor, &volume));
 }
 
-#[test]
-fn structures_without_room_on_the_device_are_the_twins() {
-    // A body in air, so that there is something to label.
-    let Dimensions { columns, rows, slices } = volume().dimensions();
+/// A body in air, so that there is something to label.
+pub(super) fn body() -> Volume {
+    let dimensions = volume().dimensions();
+    let Dimensions { columns, rows, .. } = dimensions;
     let body = |at: usize| {
         let (column, row) = (at % columns as usize, at / columns as usize % rows as usize);
         if (10..60).contains(&column) && (5..35).contains(&row) { 40 } else { -1000 }
     };
-    let hounsfield = (0..volume().dimensions().len()).map(body).collect();
-    let dimensions = Dimensions { columns, rows, slices };
-    let body = Volume::new(dimensions, *volume().geometry(), hounsfield).unwrap();
+    let hounsfield = (0..dimensions.len()).map(body).collect();
+    Volume::new(dimensions, *volume().geometry(), hounsfield).unwrap()
+}
+
+#[test]
+fn structures_without_room_on_the_device_are_the_twins() {
+    let body = body();
     passes_over("structures", |processor| {
-        structures(processor, &body, Conditions::default(), &mut go_on).map_err(|error| error.to_string())
+        structures(processor, &body, Conditions::default(), &mut |_, done| go_on(done))
+            .map_err(|error| error.to_string())
     });
 }
 
@@ -163,8 +168,8 @@ fn pictures_without_room_on_the_device_are_the_twins() {
     passes_over("blending", |processor| rendering::blend(processor, &frame, &grey, &[]).unwrap());
 }
 
-#[test]
-fn maps_without_room_on_the_device_are_the_twins() {
+/// Two slices of forty seconds, and where its inlets and its brain are.
+pub(super) fn bolus_in_a_head() -> (Dynamic, Parameters) {
     let dimensions = Dimensions { columns: 20, rows: 12, slices: 2 };
     let bolus = |time: f64, late: f64| {
         let x = (time - late).max(0.0) / 5.0;
@@ -186,11 +191,24 @@ fn maps_without_room_on_the_device_are_the_twins() {
         Choice::Drawn(Region::from_fn(dimensions, move |column, row, _| column == first && row == 0))
     };
     let brain = Choice::Drawn(Region::from_fn(dimensions, |_, row, _| row > 1));
-    let parameters = Parameters { artery: at(0), vein: at(1), brain, ..Parameters::default() };
+    (dynamic, Parameters { artery: at(0), vein: at(1), brain, ..Parameters::default() })
+}
+
+/// To the bit, and so that NaN is itself.
+pub(super) fn bits(maps: &perfusion::Maps) -> Vec<u32> {
+    [&maps.cbf, &maps.cbv, &maps.mtt, &maps.ttp, &maps.tmax]
+        .into_iter()
+        .flatten()
+        .map(|v| v.to_bits())
+        .collect()
+}
+
+#[test]
+fn maps_without_room_on_the_device_are_the_twins() {
+    let (dynamic, parameters) = bolus_in_a_head();
     passes_over("perfusion", |processor| {
-        let found = perfusion::analyse(processor, &dynamic, &parameters, &mut go_on).unwrap();
-        // To the bit, and so that NaN is itself.
-        found.maps.cbf.iter().chain(&found.maps.tmax).map(|value| value.to_bits()).collect::<Vec<_>>()
+        let found = perfusion::analyse(processor, &dynamic, &parameters, &mut |_, done| go_on(done)).unwrap();
+        bits(&found.maps)
     });
 }
 

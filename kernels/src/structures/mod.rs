@@ -18,14 +18,14 @@ mod lungs;
 mod pieces;
 mod state;
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 pub(crate) use cells::{Cells, LOWEST_HU, Reduction};
 pub(crate) use state::State;
 
 use crate::engine::EngineError;
 use crate::processor::Place;
-use crate::{Processor, Volume, cpu};
+use crate::{Checkpoint, Processor, Volume, cpu};
 
 /// How structures are told apart and where that fails, for the reader of a finding.
 pub const RULE: &str = "By density and shape, no network: the body without the couch; lungs are air of at least 20 mL \
@@ -99,16 +99,19 @@ pub enum StructuresError {
     Engine(#[from] EngineError),
 }
 
-/// Labels every voxel. `checkpoint` hears the share done and may stop the work between turns.
+/// Labels every voxel. `checkpoint` hears the share done between turns, may use the processor there, and may stop the
+/// work.
 pub fn structures(
     processor: &mut Processor,
     volume: &Volume,
     conditions: Conditions,
-    checkpoint: &mut dyn FnMut(f32) -> ControlFlow<()>,
+    checkpoint: Checkpoint<'_>,
 ) -> Result<Structures, StructuresError> {
     processor.recovering(|processor| {
         let turns = processor.turns(volume.dimensions())?;
-        let mut pause = |share: f32| match checkpoint(share) {
+        let mut pause = |processor: &mut Processor, share: f32| match processor
+            .lend(|processor| checkpoint(processor, share))?
+        {
             ControlFlow::Continue(()) => Ok(()),
             ControlFlow::Break(()) => Err(StructuresError::Stopped),
         };
@@ -116,16 +119,18 @@ pub fn structures(
         if let Place::Gpu(gpu) = processor.place() {
             gpu::reserve(gpu, volume, &reduction, &turns)?;
         }
-        for (turn, done) in turns.iter().zip(0_u8..) {
+        #[expect(clippy::cast_precision_loss, reason = "a share for people")]
+        let part = |turn: &Range<u32>| turn.end as f32 / volume.dimensions().slices as f32;
+        for turn in &turns {
             match processor.place() {
                 Place::Gpu(gpu) => gpu::reduce(gpu, volume, turn, &mut reduction)?,
                 Place::Twin(pool) => pool.install(|| cpu::structures::reduce(volume, turn, &mut reduction)),
             }
-            pause(f32::from(done) / f32::from(u8::MAX) * 0.3)?;
+            pause(processor, 0.3 * part(turn))?;
         }
         let cells = reduction.finish();
         let states = processor.on_cpu(|| state::states(&cells, conditions))?;
-        pause(0.5)?;
+        pause(processor, 0.5)?;
         let mut found =
             Structures { labels: Vec::with_capacity(volume.dimensions().len()), voxels: [0; LABELS] };
         for turn in &turns {
@@ -135,8 +140,7 @@ pub fn structures(
                     pool.install(|| cpu::structures::classify(volume, turn, &cells, &states, &mut found));
                 }
             }
-            #[expect(clippy::cast_precision_loss, reason = "a share for people")]
-            pause(0.5 + 0.5 * turn.end as f32 / volume.dimensions().slices as f32)?;
+            pause(processor, 0.5 + 0.5 * part(turn))?;
         }
         Ok(found)
     })

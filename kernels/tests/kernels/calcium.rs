@@ -13,7 +13,7 @@ fn twin() -> Processor {
 }
 
 fn run_in(volume: &Volume, region: &Region) -> Score {
-    score(&mut twin(), volume, region, &Protocol::AGATSTON, &mut |_| ControlFlow::Continue(())).unwrap()
+    score(&mut twin(), volume, region, &Protocol::AGATSTON, &mut |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 fn run(volume: &Volume) -> Score {
@@ -141,7 +141,7 @@ fn below_130_the_weights_stay_where_they_are() {
     let at = |threshold_hu| {
         let protocol = Protocol { threshold_hu, ..Protocol::AGATSTON };
         let all = everywhere(volume.dimensions());
-        score(&mut twin(), &volume, &all, &protocol, &mut |_| ControlFlow::Continue(())).unwrap()
+        score(&mut twin(), &volume, &all, &protocol, &mut |_, _| ControlFlow::Continue(())).unwrap()
     };
     let low = at(90);
     assert!(close(low.volume_mm3, 20.0 * 0.6), "both lesions are volume: {low:?}");
@@ -226,8 +226,9 @@ fn the_twin_agrees_with_the_oracle_in_turns_of_any_size() {
     oracle::assert_score("twin", &expected, &volume, &region, &Protocol::AGATSTON);
     for turn_voxels in [0, 1, 70 * 41, 4 * 70 * 41, usize::MAX] {
         let mut processor = twin().with_turn_voxels(turn_voxels);
-        let found =
-            score(&mut processor, &volume, &region, &Protocol::AGATSTON, &mut |_| ControlFlow::Continue(()));
+        let found = score(&mut processor, &volume, &region, &Protocol::AGATSTON, &mut |_, _| {
+            ControlFlow::Continue(())
+        });
         assert_eq!(found.unwrap(), expected, "{turn_voxels} voxels a turn");
     }
 }
@@ -244,7 +245,7 @@ fn the_checkpoint_hears_every_turn_and_can_stop_the_work() {
             &volume,
             &everywhere(volume.dimensions()),
             &Protocol::AGATSTON,
-            &mut |done| {
+            &mut |_, done| {
                 heard.push(done);
                 if heard.len() == break_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             },
@@ -265,7 +266,7 @@ fn the_checkpoint_hears_every_turn_and_can_stop_the_work() {
 fn what_cannot_be_scored_is_refused_with_a_reason() {
     let volume = with_lesions(&[]);
     let refused = |volume: &Volume, region: &Region, protocol: &Protocol| {
-        score(&mut twin(), volume, region, protocol, &mut |_| ControlFlow::Continue(())).unwrap_err()
+        score(&mut twin(), volume, region, protocol, &mut |_, _| ControlFlow::Continue(())).unwrap_err()
     };
     let all = everywhere(volume.dimensions());
     let other = Region::nothing(Dimensions { columns: 41, ..volume.dimensions() });

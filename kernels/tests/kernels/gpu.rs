@@ -27,7 +27,7 @@ fn twin() -> Processor {
 }
 
 fn run(processor: &mut Processor, volume: &Volume, region: &Region, protocol: &Protocol) -> Score {
-    score(processor, volume, region, protocol, &mut |_| ControlFlow::Continue(())).unwrap()
+    score(processor, volume, region, protocol, &mut |_, _| ControlFlow::Continue(())).unwrap()
 }
 
 /// Something else on the same GPU, in turns of its own.
@@ -171,7 +171,7 @@ fn the_gpu_stops_between_two_turns_when_told() {
     let mut shared = gpu();
     let mut processor = shared.take().expect("a test before this one failed").with_turn_voxels(1);
     let mut calls = 0;
-    let answer = score(&mut processor, &volume, &everywhere(dimensions), &Protocol::AGATSTON, &mut |_| {
+    let answer = score(&mut processor, &volume, &everywhere(dimensions), &Protocol::AGATSTON, &mut |_, _| {
         calls += 1;
         if calls == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

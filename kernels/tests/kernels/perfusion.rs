@@ -29,7 +29,7 @@ pub(crate) fn run_on(
     dynamic: &Dynamic,
     parameters: &Parameters,
 ) -> Result<Perfusion, PerfusionError> {
-    analyse(processor, dynamic, parameters, &mut |_| ControlFlow::Continue(()))
+    analyse(processor, dynamic, parameters, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// A gamma variate of height 1 that begins at `start_s` and peaks after `rise_s`.

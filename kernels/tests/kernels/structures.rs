@@ -106,7 +106,7 @@ fn fine() -> (Volume, Vec<u8>) {
 }
 
 fn label(processor: &mut Processor, volume: &Volume) -> Result<Structures, StructuresError> {
-    structures(processor, volume, Conditions::default(), &mut |_| ControlFlow::Continue(()))
+    structures(processor, volume, Conditions::default(), &mut |_, _| ControlFlow::Continue(()))
 }
 
 fn on_twin(volume: &Volume) -> Structures {
@@ -224,7 +224,7 @@ fn the_labels_follow_the_patient_and_not_the_picture() {
 fn with_contrast_no_bone_is_told_and_what_is_no_body_is_refused_in_words() {
     let (volume, _) = coarse();
     let mut twin = Processor::open(Wish::Twin).unwrap();
-    let go_on = &mut |_: f32| ControlFlow::Continue(());
+    let go_on = &mut |_: &mut Processor, _: f32| ControlFlow::Continue(());
     let found = structures(&mut twin, &volume, Conditions { contrast: true }, go_on).unwrap();
     assert_eq!(found.voxels[Structure::Bone as usize], 0);
     assert!(found.voxels[Structure::RightLung as usize] > 1000);
@@ -235,7 +235,7 @@ fn with_contrast_no_bone_is_told_and_what_is_no_body_is_refused_in_words() {
     upright.patient_mm_from_voxel.swap(1, 2);
     let coronal = Volume::new(volume.dimensions(), upright, volume.hounsfield().to_vec()).unwrap();
     assert!(matches!(label(&mut twin, &coronal), Err(StructuresError::NotAxial)));
-    let stop = &mut |_: f32| ControlFlow::Break(());
+    let stop = &mut |_: &mut Processor, _: f32| ControlFlow::Break(());
     let stopped = structures(&mut twin, &volume, Conditions::default(), stop);
     assert!(matches!(stopped, Err(StructuresError::Stopped)));
 }

@@ -10,7 +10,7 @@ use super::{Acquisition, BrainPatient, Flow, Pattern};
 
 fn run(dynamic: &Dynamic, parameters: &Parameters) -> Perfusion {
     let mut twin = Processor::open(Wish::Twin).expect("the twin always opens");
-    analyse(&mut twin, dynamic, parameters, &mut |_| ControlFlow::Continue(()))
+    analyse(&mut twin, dynamic, parameters, &mut |_, _| ControlFlow::Continue(()))
         .expect("a whole head is analysed")
 }
 

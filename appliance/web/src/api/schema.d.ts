@@ -1727,7 +1727,7 @@ export interface components {
             kind: string;
             name: string;
             reason: string;
-            /** @description What happened to the GPU since the box started, in a sentence. */
+            /** @description What the GPU did not do, in a sentence: since it was lost, or what it had no room for in the last job or picture. */
             degraded?: string | null;
         };
         ProviderShape: {

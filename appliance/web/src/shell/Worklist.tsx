@@ -113,7 +113,7 @@ export function BoxLine() {
   const degraded = facts.processor.degraded ?? "";
   return (
     <footer class="box-line quiet" title={facts.processor.reason}>
-      {degraded !== "" && <p class="chip failed" role="alert"><Icon name="warning" /> The GPU failed: {degraded}</p>}
+      {degraded !== "" && <p class="chip failed" role="alert"><Icon name="warning" /> GPU: {degraded}</p>}
       {parts.filter((part) => part !== "").join(" · ")}
     </footer>
   );

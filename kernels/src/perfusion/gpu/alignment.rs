@@ -9,13 +9,14 @@
 use std::ops::Range;
 
 use super::sent;
+use crate::Processor;
 use crate::engine::{Buffer, Engine, EngineError, Program, Rows};
 use crate::perfusion::coarse::{Coarse, CoarseGrid};
 use crate::perfusion::motion::{
     BINS, Differences, Level, Levels, Pass, Point, STEPS, Search, Sums, voxels_from_mm,
 };
 use crate::perfusion::{PerfusionError, Turn};
-use crate::processor::{Gpu, ProcessorError};
+use crate::processor::Gpu;
 use crate::table;
 
 /// Most bytes of the finest level of a group of passes; there are two of it while it is softened. What llvmpipe binds,
@@ -76,36 +77,38 @@ pub(crate) struct Placed {
     padding: [u32; 2],
 }
 
-/// Every pass as it lies to the reference; `most_voxels` makes groups smaller for tests.
+/// Every pass as it lies to the reference.
 pub(crate) fn align(
-    gpu: &mut Gpu,
+    processor: &mut Processor,
     coarse: &Coarse,
     levels: &Levels,
-    most_voxels: Option<usize>,
     turn: Turn<'_>,
 ) -> Result<Vec<Pass>, PerfusionError> {
     let passes = coarse.passes.len();
+    let most_voxels = processor.turn_voxels();
     let wanted = most_voxels.map_or(passes, |voxels| (voxels / coarse.grid.len()).clamp(1, passes));
-    let length = group_length(gpu, coarse).map_err(ProcessorError::from)?.min(wanted);
-    gpu.reserve("perfusion alignment", peak_bytes(coarse, levels, length)).map_err(ProcessorError::from)?;
+    let gpu = processor.device()?;
+    let length = group_length(gpu, coarse)?.min(wanted);
+    gpu.reserve("perfusion alignment", peak_bytes(coarse, levels, length))?;
     let mut found = Vec::with_capacity(passes);
     while found.len() < passes {
         let group = found.len()..(found.len() + length).min(passes);
         let share = |part: f32| (group.start as f32 + part * group.len() as f32) / passes as f32;
-        found.extend(align_group(gpu, coarse, levels, &group, &mut |part| turn(share(part)))?);
+        let mut turn = |processor: &mut Processor, part| turn(processor, share(part));
+        found.extend(align_group(processor, coarse, levels, &group, &mut turn)?);
     }
     Ok(found)
 }
 
 fn align_group(
-    gpu: &mut Gpu,
+    processor: &mut Processor,
     coarse: &Coarse,
     levels: &Levels,
     group: &Range<usize>,
     turn: Turn<'_>,
 ) -> Result<Vec<Pass>, PerfusionError> {
-    turn(0.0)?;
-    let pyramid = pyramid(gpu, coarse, levels, group).map_err(ProcessorError::from)?;
+    turn(processor, 0.0)?;
+    let pyramid = pyramid(processor.device()?, coarse, levels, group)?;
     let mut searches = vec![Search::default(); group.len()];
     for (number, (level, values)) in levels.levels.iter().zip(&pyramid).enumerate() {
         searches.iter_mut().for_each(Search::enter_level);
@@ -114,16 +117,14 @@ fn align_group(
             searches.iter_mut().for_each(|search| search.hear(levels, level, &nothing.0, &nothing.1));
             continue;
         }
-        let points =
-            sent(&mut gpu.engine, "alignment points", &level.points).map_err(ProcessorError::from)?;
+        let points = sent(&mut processor.device()?.engine, "alignment points", &level.points)?;
         for _ in 0..STEPS {
-            turn(number as f32 / pyramid.len() as f32)?;
+            turn(processor, number as f32 / pyramid.len() as f32)?;
             let moving: Vec<usize> = (0..searches.len()).filter(|&pass| !searches[pass].arrived).collect();
             if moving.is_empty() {
                 break;
             }
-            step(gpu, levels, level, [&points, values], &mut searches, &moving)
-                .map_err(ProcessorError::from)?;
+            step(processor.device()?, levels, level, [&points, values], &mut searches, &moving)?;
         }
     }
     Ok(searches.iter().map(Search::pass).collect())

@@ -1,10 +1,11 @@
 //! Records how the curves of the listed voxels become residues and these four numbers.
 
 use super::layout::{Deconvolution, Plan as Layout, Turn};
-use super::sent;
+use super::{Pause, sent};
+use crate::Processor;
 use crate::engine::{Buffer, EngineError, Program};
 use crate::perfusion::{PerfusionError, RichardsonLucy, Series, Work};
-use crate::processor::{Gpu, ProcessorError};
+use crate::processor::Gpu;
 use crate::table;
 
 /// Voxels of a dispatch that adds components: enough to fill a large device, few enough for the second-level cache.
@@ -39,12 +40,12 @@ struct Listed<'a> {
 /// Records the deconvolution of the listed voxels. What takes long is run piece by piece, with a pause before the next;
 /// the rest stays in `program`.
 pub(super) fn deconvolve(
-    gpu: &mut Gpu,
+    processor: &mut Processor,
     program: &mut Program,
     (work, layout): (&Work<'_>, &Layout),
     turn: &Turn,
     (planes, voxels): (&Buffer, &[u32]),
-    pause: &mut dyn FnMut() -> Result<(), PerfusionError>,
+    pause: Pause<'_>,
 ) -> Result<Buffer, PerfusionError> {
     let count = u32::try_from(voxels.len()).expect("fewer than the turn has");
     let made = |gpu: &mut Gpu| {
@@ -53,11 +54,11 @@ pub(super) fn deconvolve(
         let maps = gpu.engine.buffer("perfusion maps", u64::from(count) * 16)?;
         Ok::<_, EngineError>([voxels, taps, maps])
     };
-    let [voxels, taps, maps] = made(gpu).map_err(ProcessorError::from)?;
+    let [voxels, taps, maps] = made(processor.device()?)?;
     let listed = Listed { work, turn, count, buffers: [planes, &voxels, &taps, &maps] };
     match &work.plan.richardson_lucy {
-        None => listed.add_components(gpu, program).map_err(ProcessorError::from)?,
-        Some(method) => listed.multiply(gpu, program, method, layout.most_voxels, pause)?,
+        None => listed.add_components(processor.device()?, program)?,
+        Some(method) => listed.multiply(processor, program, method, layout.most_voxels, pause)?,
     }
     Ok(maps)
 }
@@ -85,14 +86,14 @@ impl Listed<'_> {
     /// A workgroup a voxel, as many voxels at a time as a turn shall last.
     fn multiply(
         &self,
-        gpu: &mut Gpu,
+        processor: &mut Processor,
         program: &mut Program,
         method: &RichardsonLucy,
         most_voxels: Option<usize>,
-        pause: &mut dyn FnMut() -> Result<(), PerfusionError>,
+        pause: Pause<'_>,
     ) -> Result<(), PerfusionError> {
         let values = [&*method.artery, &*method.seen].concat();
-        let values = sent(&mut gpu.engine, "perfusion method", &values).map_err(ProcessorError::from)?;
+        let values = sent(&mut processor.device()?.engine, "perfusion method", &values)?;
         let samples = method.artery.len() as u64;
         let of_voxel = 3 * samples * samples * u64::from(method.iterations);
         let most = u32::try_from(MULTIPLICATIONS_MAX / of_voxel).unwrap_or(u32::MAX).max(1);
@@ -102,8 +103,8 @@ impl Listed<'_> {
         let most = most.min(u32::MAX / width).min(wanted.max(1));
         for first in (0..self.count).step_by(most as usize) {
             if first > 0 {
-                gpu.run(&std::mem::take(program)).map_err(ProcessorError::from)?;
-                pause()?;
+                processor.device()?.run(&std::mem::take(program))?;
+                pause(processor)?;
             }
             let count = most.min(self.count - first);
             let uniform = program.uniform(&self.uniform(count, first, count));

@@ -146,7 +146,7 @@ fn the_checkpoint_can_stop_the_work_at_every_turn() {
     let parameters = Parameters { correct_motion: true, ..row.parameters(Method::OSVD) };
     let stopped_at = |turn: usize| {
         let mut heard = Vec::new();
-        let answer = analyse(&mut twin(), &row.dynamic(), &parameters, &mut |part| {
+        let answer = analyse(&mut twin(), &row.dynamic(), &parameters, &mut |_, part| {
             heard.push(part);
             if heard.len() == turn { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
