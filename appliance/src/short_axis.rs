@@ -17,7 +17,7 @@ use sidelight_kernels::Volume;
 use sidelight_kernels::rendering::{OUTSIDE, PlanePlace, Projection, Reformat, RenderError, reformat};
 
 use crate::clock::Timestamp;
-use crate::compute::{Compute, NoProcessor};
+use crate::compute::{Compute, NoProcessor, Rank};
 use crate::imaging::{NoPhases, PhasedStack, StackError, phases, stack};
 use crate::store::own_objects::derived_uid;
 use crate::store::{Store, StoreError};
@@ -136,8 +136,9 @@ async fn cut(
     let volume: Volume = blocking(move || read.volume(phase)).await??;
     let volume = Arc::new(volume);
     let places = places.to_vec();
-    let cut = compute.run(move |processor| {
+    let cut = compute.run(Rank::Ordinary, move |processor, turns| {
         let slice = |place: &PlanePlace| {
+            turns.between(processor);
             let slab = Reformat::plane(place, SLICE_MM, Projection::Average)?;
             let mut slice = reformat(processor, &volume, &slab, &mut |_| ControlFlow::Continue(()))?;
             slice.values.iter_mut().filter(|value| **value == OUTSIDE).for_each(|value| *value = AIR_HU);
@@ -145,7 +146,7 @@ async fn cut(
         };
         places.iter().map(slice).collect::<Result<Vec<_>, _>>()
     });
-    Ok(cut.await??)
+    Ok(cut.await?.answer?)
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, ShortAxisError> {
