@@ -19,7 +19,7 @@ OPERATORS = {"Conv", "Relu", "Resize", "Concat", "Sigmoid"}
 
 
 def load(task, checkpoint):
-    network = folded(Detector(task.inputs, task.classes, task.stride))
+    network = folded(Detector(task.inputs, task.classes, task.stride, task.widths))
     network.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
     return Heat(network).eval()
 

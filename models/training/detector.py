@@ -9,7 +9,6 @@ from torch import nn
 
 from network import UNet, block
 
-WIDTHS = (16, 32, 48, 64, 80)
 RADIUS_MM_MAX = 16.0
 # Sides of inputs are multiples of this.
 MULTIPLE = 32
@@ -18,7 +17,7 @@ MULTIPLE = 32
 class Detector(nn.Module):
     """`stride`: pixels of the input along a cell of the output, 2 or 4."""
 
-    def __init__(self, inputs, classes, stride, widths=WIDTHS):
+    def __init__(self, inputs, classes, stride, widths):
         super().__init__()
         self.stem = nn.Sequential(block(inputs, widths[0], 2), block(widths[0], widths[0]))
         pairs = list(zip(widths, widths[1:], strict=False))

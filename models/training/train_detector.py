@@ -1,6 +1,8 @@
 """Trains `mammography_cad` or `lesion_det` on synthetic scenes, time-boxed.
 
-usage: train_detector.py breast|lungs TRAINING OUT --seconds 100 --seed 1
+usage: train_detector.py breast|lungs TRAINING OUT --seconds 100 --seed 1 [--more FOLDER] [--resume CHECKPOINT.pt]
+
+FOLDER: scenes that are still being drawn when training begins; taken in when their index is there.
 """
 
 import argparse
@@ -9,13 +11,15 @@ import time
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn import functional
 
 from detector import Detector
 from network import folded
 from scenes import TASKS, Pool
 
-RATE = 2e-3
+# Of a new network, and of one trained before.
+RATE, RATE_AGAIN = 2e-3, 1.2e-3
 
 
 def loss_of(logits, heat, radius, counts):
@@ -29,21 +33,54 @@ def loss_of(logits, heat, radius, counts):
     return focal + 2.0 * wrong.sum() / counts.sum().clamp(min=1)
 
 
-def train(pool, seconds, seed, note, keep):
+@torch.no_grad()
+def resume(network, checkpoint, images):
+    """Weights of a kept network, whose normalisation is part of its convolutions: each layer gets back one that, on these
+    images, changes nothing."""
+    state = torch.load(checkpoint, map_location=images.device, weights_only=True)
+    owned = network.state_dict()
+    owned.update({name: value for name, value in state.items() if name in owned})
+    network.load_state_dict(owned)
+
+    def neutral(name):
+        def hook(layer, inputs):
+            mean, variance = inputs[0].float().mean((0, 2, 3)), inputs[0].float().var((0, 2, 3), unbiased=False)
+            layer.weight.copy_((variance + layer.eps).sqrt())
+            layer.bias.copy_(mean + state[name[: name.rindex(".")] + ".0.bias"])
+            layer.running_mean.copy_(mean)
+            layer.running_var.copy_(variance)
+
+        return hook
+
+    layers = [(name, layer) for name, layer in network.named_modules() if isinstance(layer, nn.BatchNorm2d)]
+    hooks = [layer.register_forward_pre_hook(neutral(name)) for name, layer in layers]
+    network.train()(images)
+    for one in hooks:
+        one.remove()
+
+
+def train(pool, seconds, seed, note, keep, more=None, kept_before=None):
     task, device = pool.task, pool.device
     torch.manual_seed(seed)
     pool.random.manual_seed(seed)
-    network = Detector(task.inputs, task.classes, task.stride).to(device).to(memory_format=torch.channels_last)
+    network = Detector(task.inputs, task.classes, task.stride, task.widths).to(device).to(memory_format=torch.channels_last)
+    if kept_before:
+        resume(network, kept_before, pool.batch()[0])
+    most = RATE_AGAIN if kept_before else RATE
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995), use_buffers=True
     )
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=most, weight_decay=0.02)
     begun = kept = time.monotonic()
     step, running = 0, None
     while (passed := time.monotonic() - begun) < seconds:
-        rate = RATE * min(1.0, step / 100 + 0.01) * (0.5 + 0.5 * math.cos(math.pi * passed / seconds))
+        rate = most * min(1.0, step / 100 + 0.01) * (0.5 + 0.5 * math.cos(math.pi * passed / seconds))
         for group in optimiser.param_groups:
             group["lr"] = rate
+        if more and step % 250 == 0 and (more / "index.json").exists():
+            pool.add(more)
+            more = None
+            note(f"{len(pool.images)} scenes from step {step} on")
         images, (heat, radius, counts) = pool.batch()
         with torch.autocast(device.type, torch.bfloat16):
             logits = network(images.contiguous(memory_format=torch.channels_last))
@@ -72,6 +109,8 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--more", type=Path)
+    parser.add_argument("--resume", type=Path)
     arguments = parser.parse_args()
     task = TASKS[arguments.task]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -87,7 +126,7 @@ def main():
         torch.save(state, arguments.out / f"{task.name}.pt")
 
     note(f"seed {arguments.seed}, torch {torch.__version__}, {device}")
-    train(Pool(task, arguments.training, device), arguments.seconds, arguments.seed, note, keep)
+    train(Pool(task, arguments.training, device), arguments.seconds, arguments.seed, note, keep, arguments.more, arguments.resume)
 
 
 if __name__ == "__main__":
