@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use sidelight_models::catalogue::Standing;
 use sidelight_models::{Catalogue, Manifest, Model, OnnxError, Provider, ProviderState, Runtime};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -162,11 +163,11 @@ fn serve(mut outbox: mpsc::Receiver<Work>, catalogue: &mut Result<Catalogue, NoM
     }
 }
 
-fn accepted(
-    catalogue: &mut Catalogue,
-    fits: fn(&Manifest) -> bool,
+fn accepted<'a>(
+    catalogue: &'a mut Catalogue,
+    fits: &dyn Fn(&Manifest) -> bool,
     demonstrations: bool,
-) -> Result<&mut Model, NoModel> {
+) -> Result<&'a mut Model, NoModel> {
     let of = |demonstration: bool| {
         let mut fitting = catalogue.serving().map(Model::manifest).filter(|manifest| fits(manifest));
         fitting.find(|manifest| manifest.demonstration == demonstration).map(|manifest| manifest.name.clone())
@@ -217,20 +218,28 @@ impl Inference {
     /// only where the site allows them.
     pub async fn with_model<T: Send + 'static>(
         &self,
-        fits: fn(&Manifest) -> bool,
+        fits: impl Fn(&Manifest) -> bool + Send + 'static,
         work: impl FnOnce(&mut Model) -> T + Send + 'static,
     ) -> Result<T, NoModel> {
         let (answer, answered) = oneshot::channel();
         let (span, demonstrations) = (tracing::Span::current(), self.allow_demonstrations);
         let work: Work = Box::new(move |catalogue| {
             let model = catalogue.as_mut().map_err(|error| error.clone());
-            let model = model.and_then(|catalogue| accepted(catalogue, fits, demonstrations));
+            let model = model.and_then(|catalogue| accepted(catalogue, &fits, demonstrations));
             // Nobody waiting any more: the asker was stopped.
             let _ = answer.send(span.in_scope(|| model.map(work)));
         });
         let gone = || NoModel("a network panicked; the log of the inference thread says where".into());
         self.inbox.send(work).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?
+    }
+
+    /// What every network that serves says of itself; nothing where none runs here, `None` while the bundles are verified.
+    pub fn serving(&self) -> Option<Vec<Arc<Manifest>>> {
+        let info = self.info.borrow();
+        let Ok(info) = info.as_ref()? else { return Some(Vec::new()) };
+        let serving = info.deployed.iter().filter(|one| one.standing == Ok(Standing::Serving));
+        Some(serving.filter_map(|one| one.manifest.clone()).collect())
     }
 
     /// `None` while the bundles are verified.

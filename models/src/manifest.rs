@@ -21,6 +21,8 @@ const OPSETS: std::ops::RangeInclusive<u32> = 11..=26;
 const PATCH_SIDE_MAX: usize = 4096;
 /// A block of 256^3; its scores are held several times over.
 const BLOCK_VOXELS_MAX: usize = 1 << 24;
+/// Names stand in DICOM's long strings (PS3.5 6.2, LO).
+const TEXT_MAX: usize = 64;
 /// Labels are stored in a byte.
 const LABELS_MAX: usize = 255;
 
@@ -115,13 +117,15 @@ pub struct Golden {
 pub struct Images {
     /// As DICOM writes it (`MR`, `CT`).
     pub modality: String,
-    /// `axial`, `short axis`, ...; for people and for the analyses that choose a bundle.
+    /// `axial`, `coronal`, `sagittal` or `any`: by where the images lie. Of another plane (`short axis`) the series'
+    /// description has to say every word.
     pub plane: String,
-    /// `cine bSSFP`, `non-contrast`, ...
+    /// `contrast` or `non-contrast`: by whether an agent was given; `any`. Of another sequence (`T2 HASTE`) the series'
+    /// description has to say every word.
     pub sequence: String,
     /// Whether the network was trained on one orientation of the images, or on any rotation and reflection.
     pub orientation: Orientation,
-    /// Pixel distance that the network was trained at.
+    /// Pixel distance that the network was trained at. Images are placed at it; those much coarser are not asked about.
     pub pixel_mm: f64,
     /// Rows and columns of one input.
     pub patch: [usize; 2],
@@ -268,6 +272,12 @@ impl Manifest {
             }
             if label.snomed.is_empty() || !label.snomed.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(("labels", format!("{:?} is no SNOMED CT identifier", label.snomed)));
+            }
+            for text in [&label.name, &label.meaning] {
+                if text.trim().is_empty() || text.chars().count() > TEXT_MAX || text.contains('\\') {
+                    let what = format!("{text:?} must be 1 to {TEXT_MAX} characters without a backslash");
+                    return Err(("labels", what));
+                }
             }
         }
         Ok(())

@@ -51,6 +51,7 @@ mod results_leave;
 mod results_on_the_page;
 mod retention;
 mod runs;
+mod segmentation;
 mod stops_cleanly;
 mod stored_bit_exact_real_data;
 mod structures;

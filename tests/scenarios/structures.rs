@@ -28,7 +28,7 @@ pub(crate) fn found(api: &Api, study: &str, states: &[&str]) -> Value {
 }
 
 /// Labels of every slice, as the API gives them.
-fn labels(api: &Api, study: &str, finding: &Value) -> Vec<Vec<u8>> {
+pub(crate) fn labels(api: &Api, study: &str, finding: &Value) -> Vec<Vec<u8>> {
     let id = finding["id"].as_str().unwrap();
     let slices = finding["structures"]["slices"].as_u64().unwrap();
     let path = format!("/api/studies/{study}/findings/{id}/structures");
@@ -39,9 +39,15 @@ fn labels(api: &Api, study: &str, finding: &Value) -> Vec<Vec<u8>> {
     all
 }
 
-/// A segment's pixels are the labels of the finding, no pixel more.
-fn check_segments(segmentation: &Value, labels: &[Vec<u8>], columns: usize, stack: &[String]) {
-    for (number, label) in [("1", 2_u8), ("2", 3), ("3", 4), ("4", 5)] {
+/// A segment's pixels are the labels of the finding, no pixel more. Segments by their numbers, with their labels.
+pub(crate) fn check_segments(
+    segmentation: &Value,
+    segments: &[(&str, u8)],
+    labels: &[Vec<u8>],
+    columns: usize,
+    stack: &[String],
+) {
+    for (number, label) in segments.iter().copied() {
         let images: BTreeMap<String, Vec<[usize; 3]>> =
             serde_json::from_value(segmentation["segments"][number].clone()).unwrap();
         for (slice, uid) in labels.iter().zip(stack) {
@@ -92,7 +98,8 @@ fn are_told_apart_shown_and_leave_as_objects() {
     let lungs = |one: &&&Value| one["voxels"]["1"].as_u64() == Some(right as u64);
     let segmentation = segmentations.iter().find(lungs).expect("a segmentation with the right lung");
     let stack = stack_order(&detail["series"][0]);
-    check_segments(segmentation, &labels, dimensions.columns as usize, &stack);
+    let segments = [("1", 2_u8), ("2", 3), ("3", 4), ("4", 5)];
+    check_segments(segmentation, &segments, &labels, dimensions.columns as usize, &stack);
     let id = finding["id"].as_str().unwrap();
     let page = api.bytes(&format!("/api/studies/{study}/findings/{id}/report.pdf")).unwrap();
     let path = scratch.path().join("structures.pdf");

@@ -74,7 +74,7 @@ fn blue_pixels(file: &[u8]) -> usize {
 }
 
 /// The volume of the series with a finding over it, and the names of its labels.
-fn with_labels(sidelight: &Appliance, address: &str, center: &Value) -> (usize, Vec<String>) {
+pub(crate) fn with_labels(sidelight: &Appliance, address: &str, center: &Value) -> (usize, Vec<String>) {
     let (mut socket, scene) = stream(sidelight, address);
     let center: [f64; 3] = serde_json::from_value(center.clone()).unwrap();
     let [x, y, z] = center;

@@ -54,8 +54,16 @@ fn fits_ct(manifest: &Manifest) -> bool {
     finds_a_ventricle(manifest) && manifest.images.as_ref().is_some_and(|images| images.modality == "CT")
 }
 
+/// Planes only: each slice at each phase is asked about by itself.
 fn finds_a_ventricle(manifest: &Manifest) -> bool {
-    manifest.task == Task::Segmentation && manifest.labels.iter().any(|label| label.snomed == CAVITY_SNOMED)
+    manifest.task == Task::Segmentation
+        && manifest.images.as_ref().is_some_and(|images| images.depth.is_none())
+        && manifest.labels.iter().any(|label| label.snomed == CAVITY_SNOMED)
+}
+
+/// Whether a network is one of this analysis, and of no other.
+pub(super) fn chooses(manifest: &Manifest) -> bool {
+    fits_mr(manifest) || fits_ct(manifest)
 }
 
 /// Whether a series is a stack of slices over the heart's cycle.

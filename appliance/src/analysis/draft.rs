@@ -1,7 +1,9 @@
 //! A finding while it is being made: blank, and the ways in which it ends without a number.
 
+use super::task::Task;
 use super::{
-    Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion, structures,
+    Analysis, AnalysisError, blocking, calcium, cardiac, mammography, nodules, perfusion, segmentation,
+    structures,
 };
 use crate::compute::ProcessorInfo;
 use crate::store::calcium::{CANDIDATE, CANDIDATE_DRAWN};
@@ -51,6 +53,7 @@ impl Analysis {
             cardiac: None,
             marks: None,
             structures: None,
+            network: None,
             reviewer: None,
             reviewed_at: None,
             superseded_by: None,
@@ -58,6 +61,23 @@ impl Analysis {
             ready_because: String::new(),
             study_instances: instances,
         }
+    }
+
+    /// A blank for an analysis; of a network's it says which.
+    pub(super) fn blank_of(
+        &self,
+        study: &StudyUid,
+        series: &SeriesUid,
+        task: &Task,
+        instances: u64,
+    ) -> Finding {
+        let mut finding = self.blank(study, series, task.kind, instances);
+        if let Some(name) = task.network_name() {
+            finding.id = self.identity.pseudonym(&format!("{} of {name}", finding.id));
+            finding.title = format!("{}, {name}", finding.title);
+            finding.network = Some(name.to_owned());
+        }
+        finding
     }
 
     /// A blank for a reader's question.
@@ -126,6 +146,12 @@ fn words(kind: FindingKind) -> Words {
             title: structures::TITLE,
             label: crate::store::structures::LABEL,
             rule: structures::RULE,
+        },
+        FindingKind::Segmentation => Words {
+            job: "segmentation",
+            title: segmentation::TITLE,
+            label: crate::store::structures::BY_NETWORK,
+            rule: segmentation::RULE,
         },
         FindingKind::Cardiac => {
             Words { job: "cardiac", title: cardiac::TITLE, label: cardiac::LABEL, rule: cardiac::RULE }

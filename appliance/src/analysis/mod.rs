@@ -22,9 +22,11 @@ mod perfusion;
 mod perfusion_part;
 mod question;
 mod scoring;
+mod segmentation;
 mod structures;
 mod study;
 mod tally;
+mod task;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -40,7 +42,6 @@ use crate::compute::Compute;
 use crate::inference::{Inference, Machines};
 use crate::pulse::Pulse;
 use crate::stop::Stop;
-use crate::store::finding::FindingKind;
 use crate::store::runs::RunInput;
 use crate::store::{Progress, ProgressState, Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
@@ -140,27 +141,25 @@ impl Analysis {
         let store = self.store.clone();
         let open = blocking(move || store.open_studies()).await??;
         let mut next = None;
-        for kind in self.kinds() {
+        // While bundles are verified nobody knows what they will answer: studies stay open and are looked at again.
+        let (mut tasks, networks) = (self.own_tasks(), self.network_tasks());
+        let all = networks.is_some();
+        tasks.extend(networks.unwrap_or_default());
+        for task in &tasks {
             for study in &open {
                 if self.stop.is_stopped() {
                     return Ok(next);
                 }
                 self.pulse.beat(self.clock.now());
                 let span = tracing::info_span!("study", id = self.identity.pseudonym(study.as_str()));
-                let until = tracing::Instrument::instrument(self.step(study, kind), span).await?;
+                let until = tracing::Instrument::instrument(self.step(study, task), span).await?;
                 next = [next, until].into_iter().flatten().min();
             }
         }
-        for study in &open {
-            self.settle(study).await?;
+        for study in open.iter().filter(|_| all) {
+            self.settle(study, &tasks).await?;
         }
         Ok(next)
-    }
-
-    /// What is looked for at this site, in the order it is computed.
-    fn kinds(&self) -> Vec<FindingKind> {
-        let wanted = |kind: &FindingKind| *kind != FindingKind::Structures || self.config.structures;
-        FindingKind::ALL.into_iter().filter(wanted).collect()
     }
 
     fn keep(&mut self, series: &SeriesUid, instances: u64, volume: &Arc<Volume>) {

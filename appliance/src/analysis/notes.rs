@@ -158,7 +158,7 @@ fn parameters(finding: &Finding) -> Value {
             "levels_percent": finding.marks.as_ref().map(|part| part.levels_percent),
         }),
         // A network's own parameters stand in its manifest, whose digest is on record.
-        FindingKind::Cardiac => json!({}),
+        FindingKind::Cardiac | FindingKind::Segmentation => json!({}),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::imaging::{Meaning, Repeats, Stack, repeats};
 use crate::part10::InstanceFacts;
 use crate::store::StoreError;
 use crate::store::finding::{Finding, Measurement, Warning};
-use crate::store::structures::{FiledLabels, FoundStructure, StructuresPart};
+use crate::store::structures::{FiledLabels, FoundStructure, StructuresPart, colour};
 
 pub(super) const TITLE: &str = "Structures, CT";
 pub(super) const RULE: &str = KERNEL_RULE;
@@ -133,7 +133,8 @@ impl Analysis {
             let text = "contrast was given: enhanced blood may be as dense as bone, so bone is not told";
             finding.warnings.push(Warning { code: "contrast".into(), text: text.into() });
         }
-        finding.structures = Some(StructuresPart { columns, rows, slices, found: list, labels, ends });
+        let model = None;
+        finding.structures = Some(StructuresPart { columns, rows, slices, found: list, labels, ends, model });
         Ok(())
     }
 }
@@ -146,10 +147,12 @@ fn listed(found: &Structures, volume: &Volume) -> Vec<FoundStructure> {
         name: name(*structure).into(),
         volume_ml: found.millilitres(*structure, volume),
         voxels: found.voxels[*structure as usize],
+        colour: colour(*structure as u8),
+        code: None,
     })
     .collect()
 }
 
-fn measured(found: &FoundStructure) -> Measurement {
+pub(super) fn measured(found: &FoundStructure) -> Measurement {
     Measurement { name: found.name.clone(), value: found.volume_ml, unit: "mL".into() }
 }

@@ -4,6 +4,7 @@ use sidelight_kernels::perfusion::MIN_TIME_POINTS;
 
 use super::completeness::{Procedure, Signals, Verdict, decide};
 use super::draft::does_not_apply;
+use super::task::{Task, alike};
 use super::{Analysis, AnalysisError, blocking};
 use crate::clock::Timestamp;
 use crate::imaging::{NoTimePoints, Stack, TimedStack, join, repeats, same_places, stack, time_points};
@@ -34,7 +35,7 @@ impl Analysis {
     pub(super) async fn step(
         &mut self,
         study: &StudyUid,
-        kind: FindingKind,
+        task: &Task,
     ) -> Result<Option<Timestamp>, AnalysisError> {
         if self.hold(study).await? {
             return Ok(None);
@@ -47,27 +48,27 @@ impl Analysis {
         self.supersede_stale(study, &record, &cards).await?;
         let mut next = None;
         for (uid, _) in series.iter().filter(|(_, series)| !series.own) {
-            let until = match answer(&cards, uid, kind, record.instances) {
+            let until = match answer(&cards, uid, task, record.instances) {
                 Some(card) => self.promote(study, &record, card).await?,
-                None => self.compute(study, uid, kind, &record).await?,
+                None => self.compute(study, uid, task, &record).await?,
             };
             next = [next, until].into_iter().flatten().min();
         }
         Ok(next)
     }
 
-    /// A study is settled when every kind has an answer for every series that will not change by itself.
-    pub(super) async fn settle(&self, study: &StudyUid) -> Result<(), AnalysisError> {
-        let (store, uid, kinds) = (self.store.clone(), study.clone(), self.kinds());
+    /// A study is settled when every analysis has an answer for every series that will not change by itself.
+    pub(super) async fn settle(&self, study: &StudyUid, tasks: &[Task]) -> Result<(), AnalysisError> {
+        let (store, uid, tasks) = (self.store.clone(), study.clone(), tasks.to_vec());
         let settle = move || {
             let (record, cards) = (store.study(&uid)?, store.finding_cards(&uid)?);
-            let answered = |series, kind| {
-                answer(&cards, series, kind, record.instances)
+            let answered = |series, task| {
+                answer(&cards, series, task, record.instances)
                     .is_some_and(|card| card.state != FindingState::Provisional)
             };
             let series = store.series(&uid)?;
             let mut arrived = series.iter().filter(|(_, series)| !series.own);
-            let all = arrived.all(|(uid, _)| kinds.iter().all(|kind| answered(uid, *kind)));
+            let all = arrived.all(|(uid, _)| tasks.iter().all(|task| answered(uid, task)));
             if all && !store.is_held(&uid)? {
                 store.settle(&uid, record.instances)?;
                 store.live().changed(&uid);
@@ -147,7 +148,7 @@ impl Analysis {
         &mut self,
         study: &StudyUid,
         series: &SeriesUid,
-        kind: FindingKind,
+        task: &Task,
         record: &StudyRecord,
     ) -> Result<Option<Timestamp>, AnalysisError> {
         if let Some(quiet_at) = self.still_arriving(study, record) {
@@ -164,10 +165,10 @@ impl Analysis {
             Verdict::Complete { because } => (true, because),
         };
         self.begin_notes();
-        let mut finding = self.blank(study, series, kind, record.instances);
+        let mut finding = self.blank_of(study, series, task, record.instances);
         finding.state = if complete { FindingState::Preliminary } else { FindingState::Provisional };
         finding.ready_because = because;
-        match (kind, &look.images) {
+        match (task.kind, &look.images) {
             // Views differ in size: they are no stack, and need none.
             (FindingKind::Mammography, _) => self.mammography(&mut finding).await?,
             (_, Err(reason)) => does_not_apply(&mut finding, reason),
@@ -178,6 +179,10 @@ impl Analysis {
             (FindingKind::Structures, Ok(images)) => self.structures(&mut finding, images).await?,
             (FindingKind::Cardiac, Ok(images)) => self.cardiac(&mut finding, images).await?,
             (FindingKind::Nodules, Ok(images)) => self.nodules(&mut finding, images).await?,
+            (FindingKind::Segmentation, Ok(images)) => {
+                let manifest = task.network.as_ref().expect("a segmentation is a network's");
+                self.segmentation(&mut finding, images, manifest).await?;
+            }
         }
         if self.stop.is_stopped() && finding.state == FindingState::Failed {
             return Ok(None);
@@ -202,11 +207,7 @@ impl Analysis {
             run.iter().try_for_each(|run| store.record_run(&finding.study_uid, run))?;
             store.record_finding(&finding)?;
             for card in store.finding_cards(&finding.study_uid)? {
-                if card.series == finding.series_uid
-                    && card.kind == finding.kind
-                    && !card.drawn
-                    && card.state == FindingState::Superseded
-                {
+                if alike(&finding, &card) && !card.drawn && card.state == FindingState::Superseded {
                     let mut old = store.finding(&finding.study_uid, &card.id)?;
                     if old.superseded_by.is_none() && old.id != finding.id {
                         old.superseded_by = Some(finding.id.clone());
@@ -295,16 +296,16 @@ impl Analysis {
     }
 }
 
-/// The finding that says what a kind has to say about a series as the study is now.
+/// The finding that says what an analysis has to say about a series as the study is now.
 fn answer<'a>(
     cards: &'a [FindingCard],
     series: &SeriesUid,
-    kind: FindingKind,
+    task: &Task,
     instances: u64,
 ) -> Option<&'a FindingCard> {
     cards.iter().find(|card| {
         card.series == *series
-            && card.kind == kind
+            && task.gave(card)
             && !card.drawn
             // A rejected finding answers its study, too: the same images would only give it again.
             && card.state != FindingState::Superseded

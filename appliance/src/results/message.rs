@@ -98,6 +98,7 @@ mod tests {
             cardiac: None,
             marks: None,
             structures: None,
+            network: None,
             reviewer: Some("Dr Miller".into()),
             reviewed_at: Some("2026-11-23T16:43:21.042Z".into()),
             superseded_by: None,

@@ -41,6 +41,7 @@ pub(in crate::store) fn scored() -> Finding {
         cardiac: None,
         marks: None,
         structures: None,
+        network: None,
         calcium: Some(Calcium {
             scoring: Scoring {
                 kvp: Some(120.0),

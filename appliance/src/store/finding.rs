@@ -21,12 +21,21 @@ pub enum FindingKind {
     Mammography,
     Nodules,
     Structures,
+    /// What a hospital's own network labels; one finding for each network.
+    Segmentation,
 }
 
 impl FindingKind {
     /// In the order they are computed: what a patient cannot wait for comes first.
-    pub const ALL: [Self; 6] =
-        [Self::Perfusion, Self::Calcium, Self::Cardiac, Self::Mammography, Self::Nodules, Self::Structures];
+    pub const ALL: [Self; 7] = [
+        Self::Perfusion,
+        Self::Calcium,
+        Self::Cardiac,
+        Self::Mammography,
+        Self::Nodules,
+        Self::Structures,
+        Self::Segmentation,
+    ];
 }
 
 /// How far a finding may be trusted.
@@ -218,9 +227,12 @@ pub struct Finding {
     /// What a detection network marked.
     #[serde(default)]
     pub marks: Option<MarksPart>,
-    /// Lungs, bone and the like by density and shape.
+    /// Lungs, bone and the like by density and shape, or whatever a network labels.
     #[serde(default)]
     pub structures: Option<StructuresPart>,
+    /// The bundle that was to be asked, where each bundle has a finding of its own.
+    #[serde(default)]
+    pub network: Option<String>,
     pub reviewer: Option<String>,
     pub reviewed_at: Option<String>,
     pub superseded_by: Option<String>,
@@ -246,7 +258,9 @@ impl Finding {
                 ),
                 None => "Perfusion maps, volumes withheld".into(),
             }),
-            FindingKind::Structures => self.structures.as_ref().map(StructuresPart::in_short),
+            FindingKind::Structures | FindingKind::Segmentation => {
+                self.structures.as_ref().map(StructuresPart::in_short)
+            }
             FindingKind::Cardiac => self.measurement("Ejection fraction").map(|ef| format!("EF {ef:.0} %")),
             FindingKind::Mammography => {
                 self.marks.as_ref().map(|part| format!("Mammogram: {}", part.in_short()))
@@ -260,7 +274,8 @@ impl Finding {
     /// The network that the numbers rest on, where there is one.
     pub fn model(&self) -> Option<&ModelUsed> {
         let cardiac = self.cardiac.as_ref().and_then(|part| part.model.as_ref());
-        cardiac.or(self.marks.as_ref().map(|part| &part.model))
+        let labels = self.structures.as_ref().and_then(|part| part.model.as_ref());
+        cardiac.or(labels).or(self.marks.as_ref().map(|part| &part.model))
     }
 
     /// The value of a measurement by its name.

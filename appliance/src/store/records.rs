@@ -98,6 +98,9 @@ pub struct FindingCard {
     pub assigned: bool,
     #[serde(default)]
     pub revision: u32,
+    /// The bundle it is about, of a segmentation.
+    #[serde(default)]
+    pub network: Option<String>,
 }
 
 impl From<&Finding> for FindingCard {
@@ -114,6 +117,7 @@ impl From<&Finding> for FindingCard {
             reason: finding.reason.clone(),
             assigned: super::calcium::is_assigned(finding),
             revision: finding.revision,
+            network: finding.network.clone(),
         }
     }
 }

@@ -4,8 +4,8 @@ use super::Store;
 use super::calcium::recount;
 use super::error::StoreError;
 use super::finding::{Finding, FindingState};
+use super::perfusion;
 use super::runs::Corrected;
-use super::{perfusion, structures};
 use crate::clock::Timestamp;
 use crate::uid::StudyUid;
 
@@ -72,8 +72,8 @@ impl Store {
         if finding.perfusion.is_some() {
             finding.label = perfusion::reviewed_label(verdict).into();
         }
-        if finding.structures.is_some() {
-            finding.label = structures::reviewed_label(verdict).into();
+        if let Some(part) = &finding.structures {
+            finding.label = part.reviewed_label(verdict);
         }
         if let Some(part) = &finding.cardiac {
             finding.label = part.reviewed_label(verdict, finding.is_edited());

@@ -84,6 +84,7 @@ pub(super) fn finding(id: &str, state: FindingState, instances: u64) -> Finding 
         cardiac: None,
         marks: None,
         structures: None,
+        network: None,
         calcium: None,
         revision: 0,
         perfusion: None,

@@ -132,6 +132,7 @@ fn shape(deployed: &Deployed, allow_demonstrations: bool) -> BundleShape {
 #[utoipa::path(
     get,
     path = "/api/models/{name}/download",
+    operation_id = "download_bundle",
     params(
         ("version" = Option<String>, Query, description = "The version that serves where absent."),
         ("file" = Option<String>, Query, description = "One file; a tar of all of them where absent."),

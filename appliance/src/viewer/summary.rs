@@ -85,20 +85,23 @@ fn activity(store: &Store, uid: &StudyUid, instances: u64, cards: &[FindingCard]
     StudyActivity { state, stage: String::new(), percent: None }
 }
 
+fn is_of_organs(kind: FindingKind) -> bool {
+    matches!(kind, FindingKind::Structures | FindingKind::Segmentation)
+}
+
 /// What was found where something was, the most urgent first; else what a reader drew; else why there is nothing.
 fn headline(cards: &[FindingCard]) -> Option<Headline> {
     let current = || cards.iter().rev().filter(|card| card.state.is_current());
     let found = |drawn| {
         // Volumes of organs are no headline where anything else has something to say.
-        let telling = FindingKind::ALL.iter().filter(|kind| **kind != FindingKind::Structures);
+        let telling = FindingKind::ALL.iter().filter(|kind| !is_of_organs(**kind));
         telling.into_iter().find_map(|kind| {
             current().find(|card| card.drawn == drawn && card.kind == *kind && card.in_short.is_some())
         })
     };
     let failed = || current().find(|card| !card.drawn && card.state == FindingState::Failed);
     let rejected = || cards.iter().rev().find(|card| !card.drawn && card.state == FindingState::Rejected);
-    let structures =
-        || current().find(|card| card.kind == FindingKind::Structures && card.in_short.is_some());
+    let structures = || current().find(|card| is_of_organs(card.kind) && card.in_short.is_some());
     let any = || current().find(|card| !card.drawn);
     let card = found(false)
         .or_else(|| found(true))
@@ -113,6 +116,7 @@ fn headline(cards: &[FindingCard]) -> Option<Headline> {
         FindingKind::Mammography => "mammogram",
         FindingKind::Nodules => "lung nodules",
         FindingKind::Structures => "structures",
+        FindingKind::Segmentation => "segmentation",
     };
     let place = if card.drawn && card.kind == FindingKind::Calcium { " in a drawn region" } else { "" };
     let text = match (&card.in_short, card.state) {

@@ -17,7 +17,7 @@ pub(super) const TRANSFER_SYNTAX: &str = "1.2.840.10008.1.2.1";
 
 /// A coded concept: value, scheme, meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Code(pub &'static str, pub &'static str, pub &'static str);
+pub(super) struct Code<'a>(pub &'a str, pub &'a str, pub &'a str);
 
 #[derive(Clone, Debug)]
 pub(super) struct DataSet(InMemDicomObject);
@@ -93,7 +93,7 @@ impl DataSet {
         self
     }
 
-    pub(super) fn code(&mut self, tag: Tag, code: Code) -> &mut Self {
+    pub(super) fn code(&mut self, tag: Tag, code: Code<'_>) -> &mut Self {
         self.sequence(tag, vec![code.into()])
     }
 
@@ -127,10 +127,12 @@ impl DataSet {
     }
 }
 
-impl From<Code> for DataSet {
-    fn from(Code(value, scheme, meaning): Code) -> Self {
+impl From<Code<'_>> for DataSet {
+    fn from(Code(value, scheme, meaning): Code<'_>) -> Self {
         let mut item = Self::new();
-        item.set(tags::CODE_VALUE, value);
+        // A code value is a short string of 16 characters; SNOMED CT has identifiers of 18 (PS3.3 8.1).
+        let tag = if value.len() <= 16 { tags::CODE_VALUE } else { tags::LONG_CODE_VALUE };
+        item.set(tag, value);
         item.set(tags::CODING_SCHEME_DESIGNATOR, scheme).set(tags::CODE_MEANING, meaning);
         item
     }

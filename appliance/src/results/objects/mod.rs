@@ -223,7 +223,9 @@ impl Bench<'_> {
         let store = self.store;
         if !self.holds(ResultKind::Segmentation, "1")? {
             let segments = structures::Labels::new(store, &self.subject, part).segments()?;
-            self.segments("STRUCTURES", &segments)?;
+            let label = if part.model.is_some() { "SEGMENTATION" } else { "STRUCTURES" };
+            let set = segmentation::segmentation(&self.subject, label, &segments);
+            set.map_or(Ok(()), |set| self.file(&set))?;
         }
         if !self.holds(ResultKind::SecondaryCapture, structures::CAPTURE)? {
             let number = self.next_number(ResultKind::SecondaryCapture)?;
@@ -245,7 +247,7 @@ impl Bench<'_> {
         self.file(&pdf::encapsulated(&self.subject, number, pdf::Extra::None)?)
     }
 
-    fn segments(&mut self, label: &str, segments: &[segments::Segment]) -> Result<(), ObjectError> {
+    fn segments(&mut self, label: &str, segments: &[segments::Segment<'_>]) -> Result<(), ObjectError> {
         if !self.holds(ResultKind::Segmentation, "1")?
             && let Some(set) = segmentation::segmentation(&self.subject, label, segments)
         {

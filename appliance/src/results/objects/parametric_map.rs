@@ -119,7 +119,7 @@ fn values(shared: &mut DataSet, kind: MapKind, values: &[f32]) {
 }
 
 /// PS3.16 CID 4108.
-pub(super) fn quantity(kind: MapKind) -> Code {
+pub(super) fn quantity(kind: MapKind) -> Code<'static> {
     match kind {
         MapKind::Cbf => Code("126390", "DCM", "Absolute Regional Blood Flow"),
         MapKind::Cbv => Code("126391", "DCM", "Absolute Regional Blood Volume"),
@@ -129,7 +129,7 @@ pub(super) fn quantity(kind: MapKind) -> Code {
     }
 }
 
-fn unit(kind: MapKind) -> Code {
+fn unit(kind: MapKind) -> Code<'static> {
     match kind {
         MapKind::Cbf => Code("mL/(100.g).min-1", "UCUM", "milliliter per 100 gram and minute"),
         MapKind::Cbv => Code("mL/(100.g)", "UCUM", "milliliter per 100 gram"),

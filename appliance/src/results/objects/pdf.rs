@@ -54,7 +54,8 @@ pub(super) fn encapsulated(
         FindingKind::Perfusion
         | FindingKind::Mammography
         | FindingKind::Nodules
-        | FindingKind::Structures => Code("126000", "DCM", "Imaging Measurement Report"),
+        | FindingKind::Structures
+        | FindingKind::Segmentation => Code("126000", "DCM", "Imaging Measurement Report"),
     };
     set.code(tags::CONCEPT_NAME_CODE_SEQUENCE, name);
     let verified = finding.state == FindingState::Confirmed;
@@ -94,6 +95,7 @@ fn title(kind: FindingKind) -> &'static str {
         FindingKind::Mammography => "Mammogram, marks of a network",
         FindingKind::Nodules => "Lung nodules, marks of a network",
         FindingKind::Structures => "Structures",
+        FindingKind::Segmentation => "Structures, labels of a network",
     }
 }
 

@@ -1,5 +1,5 @@
 //! Sets of voxels as a binary Segmentation (PS3.3 A.51): calcified lesions, the tissue of a perfusion analysis, a
-//! ventricle at end diastole and end systole.
+//! ventricle at end diastole and end systole, structures.
 //!
 //! Pixels are exactly the finding's runs. Frames stand in the order of segments, then slices, packed bit by bit
 //! without padding between frames (PS3.5 8.1.1).
@@ -22,7 +22,7 @@ struct Frame<'a> {
 }
 
 /// `None` where there is nothing to draw, or the images have no frame of reference to draw it in.
-pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segment]) -> Option<DataSet> {
+pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segment<'_>]) -> Option<DataSet> {
     let frames = frames(segments);
     let geometry = subject.stack.geometry.as_ref().ok()?;
     let frame_of_reference = subject.frame_of_reference()?;
@@ -58,11 +58,14 @@ pub(super) fn segmentation(subject: &Subject<'_>, label: &str, segments: &[Segme
 /// Lesions share no voxel, nor do structures; the core lies within what is hypoperfused, and both in the brain; a ventricle fills the same
 /// places at both ends of the cycle.
 fn overlap(subject: &Subject<'_>) -> &'static str {
-    let apart = matches!(subject.finding.kind, FindingKind::Calcium | FindingKind::Structures);
+    let apart = matches!(
+        subject.finding.kind,
+        FindingKind::Calcium | FindingKind::Structures | FindingKind::Segmentation
+    );
     if apart { "NO" } else { "YES" }
 }
 
-fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
+fn frames<'a>(segments: &'a [Segment<'_>]) -> Vec<Frame<'a>> {
     // At most LESIONS_MAX (400) lesions are listed.
     let numbered = segments.iter().zip(1u16..);
     numbered
@@ -78,7 +81,7 @@ fn frames(segments: &[Segment]) -> Vec<Frame<'_>> {
         .collect()
 }
 
-fn item(subject: &Subject<'_>, segment: &Segment, number: u16) -> DataSet {
+fn item(subject: &Subject<'_>, segment: &Segment<'_>, number: u16) -> DataSet {
     let algorithm = &subject.finding.algorithm;
     let mut family = DataSet::new();
     family.code(tags::ALGORITHM_FAMILY_CODE_SEQUENCE, segment.family);
@@ -150,7 +153,7 @@ pub(super) fn source_of(
     item: &mut DataSet,
     subject: &Subject<'_>,
     source: Option<&FrameSource>,
-    derivation_code: Code,
+    derivation_code: Code<'static>,
 ) {
     let Some(source) = source else { return };
     let mut image = subject.image_item(source);

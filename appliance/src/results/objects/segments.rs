@@ -10,6 +10,7 @@ use crate::store::finding::{Finding, Lesion};
 use crate::store::marks::{FoundMark, MarksPart};
 use crate::store::own_objects::derived_uid;
 use crate::store::perfusion::TissueBit;
+use crate::store::structures::{self, FoundStructure, StructuresPart};
 
 /// A recommended colour for every lesion: amber, as on the screen, in CIELab scaled to 16 bits (PS3.3 C.10.7.1.1).
 const AMBER_CIELAB: [u16; 3] = [51_900, 36_200, 50_000];
@@ -19,16 +20,16 @@ pub(super) const NODULE: Code = Code("27925004", "SCT", "Nodule");
 pub(super) const BRAIN: Code = Code("12738006", "SCT", "Brain");
 
 /// One segment to be.
-pub(super) struct Segment {
+pub(super) struct Segment<'a> {
     pub label: String,
     pub description: String,
     /// Algorithm family (PS3.16 CID 7162).
-    pub family: Code,
-    pub category: Code,
-    pub property: Code,
+    pub family: Code<'static>,
+    pub category: Code<'static>,
+    pub property: Code<'a>,
     /// Right or left, of what there are two.
-    pub laterality: Option<Code>,
-    pub anatomy: Code,
+    pub laterality: Option<Code<'static>>,
+    pub anatomy: Code<'a>,
     pub cie_lab: [u16; 3],
     pub tracking_uid: String,
     /// Which images of the slices it was found on.
@@ -38,11 +39,11 @@ pub(super) struct Segment {
 }
 
 /// Lesions by their number: segment 1 is lesion 1.
-pub(super) fn of_lesions(finding: &Finding) -> Vec<Segment> {
+pub(super) fn of_lesions(finding: &Finding) -> Vec<Segment<'static>> {
     finding.lesions.iter().map(|lesion| of_lesion(&finding.id, lesion)).collect()
 }
 
-fn of_lesion(id: &str, lesion: &Lesion) -> Segment {
+fn of_lesion(id: &str, lesion: &Lesion) -> Segment<'static> {
     let mut runs: BTreeMap<u32, Vec<[u32; 3]>> = BTreeMap::new();
     for part in &lesion.slices {
         runs.entry(part.slice).or_default().extend(&part.runs);
@@ -66,8 +67,8 @@ fn of_lesion(id: &str, lesion: &Lesion) -> Segment {
 pub(super) struct TissueSegment {
     pub bit: TissueBit,
     label: &'static str,
-    category: Code,
-    property: Code,
+    category: Code<'static>,
+    property: Code<'static>,
     cie_lab: [u16; 3],
 }
 
@@ -113,7 +114,7 @@ pub(super) const PERFUSION_SEGMENTS: [TissueSegment; 5] = [
 ];
 
 /// Every kind of tissue, those that are withheld or absent without a frame: numbers stay the same.
-pub(super) fn of_tissue(finding: &Finding, voxels: &Voxels<'_>) -> Vec<Segment> {
+pub(super) fn of_tissue(finding: &Finding, voxels: &Voxels<'_>) -> Vec<Segment<'static>> {
     let volumes = voxels.part.volumes.as_ref();
     let rule = |bit| match (bit, volumes) {
         (TissueBit::Core, Some(volumes)) => format!("{}, {:.1} mL", volumes.core_rule, volumes.core_ml),
@@ -147,7 +148,7 @@ pub(super) const MYOCARDIUM: Code = Code("49848007", "SCT", "Left Ventricle Myoc
 pub(super) struct VentricleSegment {
     pub label: &'static str,
     pub moment: Moment,
-    pub property: Code,
+    pub property: Code<'static>,
     cie_lab: [u16; 3],
     masks: fn(&SliceMasks) -> &[[u32; 3]],
 }
@@ -188,7 +189,7 @@ pub(super) const VENTRICLE_SEGMENTS: [VentricleSegment; 4] = [
 ];
 
 /// Cavity and muscle at both ends of the cycle; what is absent has no frame.
-pub(super) fn of_ventricle(finding: &Finding, part: &CardiacPart) -> Vec<Segment> {
+pub(super) fn of_ventricle(finding: &Finding, part: &CardiacPart) -> Vec<Segment<'static>> {
     let runs = |one: &VentricleSegment| {
         let slices = part.slices.iter().map(|slice| match one.moment {
             Moment::First => (one.masks)(&slice.ed),
@@ -220,7 +221,7 @@ pub(super) fn of_ventricle(finding: &Finding, part: &CardiacPart) -> Vec<Segment
 }
 
 /// Marks in a chest by their number: balls of the network's estimate, not outlines.
-pub(super) fn of_marks(subject: &Subject<'_>, part: &MarksPart) -> Vec<Segment> {
+pub(super) fn of_marks(subject: &Subject<'_>, part: &MarksPart) -> Vec<Segment<'static>> {
     let geometry = subject.stack.geometry.as_ref().ok();
     let increment_mm = geometry.map_or(f64::INFINITY, |geometry| geometry.slice_increment_mm);
     let size = [subject.stack.columns.into(), subject.stack.rows.into(), subject.stack.frames.len() as u64];
@@ -243,56 +244,95 @@ pub(super) fn of_marks(subject: &Subject<'_>, part: &MarksPart) -> Vec<Segment> 
 const AIRWAY: Code = Code("89187006", "SCT", "Airway structure");
 const BONE: Code = Code("272673000", "SCT", "Bone");
 
-/// A structure on CT that becomes a segment; the body, fat and lean tissue are volumes only, they fill every slice.
-pub(super) struct StructureSegment {
+/// A structure that becomes a segment.
+#[derive(Clone, Copy)]
+pub(super) struct StructureSegment<'a> {
     /// In the finding's file.
     pub label: u8,
-    pub name: &'static str,
-    pub property: Code,
-    pub laterality: Option<Code>,
-    pub cie_lab: [u16; 3],
+    pub name: &'a str,
+    pub property: Code<'a>,
+    pub laterality: Option<Code<'static>>,
+    pub colour: [u8; 3],
 }
 
-/// In the order of segment numbers.
-pub(super) const STRUCTURE_SEGMENTS: [StructureSegment; 4] = [
-    StructureSegment {
-        label: 2,
-        name: "Right lung",
-        property: LUNG,
-        laterality: Some(Code("24028007", "SCT", "Right")),
-        cie_lab: [43_600, 33_300, 18_900],
-    },
-    StructureSegment {
-        label: 3,
-        name: "Left lung",
-        property: LUNG,
-        laterality: Some(Code("7771000", "SCT", "Left")),
-        cie_lab: [54_000, 25_600, 29_300],
-    },
-    StructureSegment {
-        label: 4,
-        name: "Airway",
-        property: AIRWAY,
+/// In the order of segment numbers. Of what density and shape tell apart those that end somewhere, found or not: the body,
+/// fat and lean tissue fill every slice. Of a network every label that has a voxel.
+pub(super) fn structure_segments<'a>(part: &'a StructuresPart) -> Vec<StructureSegment<'a>> {
+    let one = |label, name, property, laterality| {
+        let colour = structures::colour(label)?;
+        Some(StructureSegment { label, name, property, laterality, colour })
+    };
+    if part.model.is_none() {
+        let (right, left) = (Code("24028007", "SCT", "Right"), Code("7771000", "SCT", "Left"));
+        let all = [
+            one(2, "Right lung", LUNG, Some(right)),
+            one(3, "Left lung", LUNG, Some(left)),
+            one(4, "Airway", AIRWAY, None),
+            one(5, "Bone", BONE, None),
+        ];
+        return all.into_iter().flatten().collect();
+    }
+    let with_voxels = part.found.iter().filter(|found| found.voxels > 0);
+    let segment = |found: &'a FoundStructure| StructureSegment {
+        label: found.label,
+        name: &found.name,
+        property: structure_code(found),
         laterality: None,
-        cie_lab: [57_000, 33_500, 47_800],
-    },
-    StructureSegment {
-        label: 5,
-        name: "Bone",
-        property: BONE,
-        laterality: None,
-        cie_lab: [60_200, 32_600, 36_700],
-    },
-];
+        colour: found.colour.unwrap_or(structures::network_colour(found.label)),
+    };
+    with_voxels.map(segment).collect()
+}
 
 /// What a label of the finding's file is.
-pub(super) fn structure_code(label: u8) -> Code {
-    match label {
+pub(super) fn structure_code(found: &FoundStructure) -> Code<'_> {
+    if let Some(code) = &found.code {
+        return Code(&code.identifier, "SCT", &code.meaning);
+    }
+    match found.label {
         2 | 3 => LUNG,
         4 => AIRWAY,
         5 => BONE,
         6 => Code("55603005", "SCT", "Fat"),
         7 => Code("87784001", "SCT", "Soft tissue"),
         _ => Code("38266002", "SCT", "Entire body"),
+    }
+}
+
+/// A colour of the screen (sRGB, IEC 61966-2-1) in CIELab under D65, scaled to 16 bits as PS3.3 C.10.7.1.1 has it.
+pub(super) fn cie_lab(colour: [u8; 3]) -> [u16; 3] {
+    let linear = colour.map(|channel| {
+        let share = f64::from(channel) / 255.0;
+        if share <= 0.04045 { share / 12.92 } else { ((share + 0.055) / 1.055).powf(2.4) }
+    });
+    let sum = |weights: [f64; 3]| weights.iter().zip(linear).map(|(weight, of)| weight * of).sum::<f64>();
+    let root = |share: f64| {
+        if share > 216.0 / 24389.0 { share.cbrt() } else { (24389.0 / 27.0 * share + 16.0) / 116.0 }
+    };
+    let x = root(sum([0.4124, 0.3576, 0.1805]) / 0.9505);
+    let y = root(sum([0.2126, 0.7152, 0.0722]));
+    let z = root(sum([0.0193, 0.1192, 0.9505]) / 1.089);
+    let (lightness, a, b) = (116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+    let scaled = |share: f64| (share.clamp(0.0, 1.0) * 65535.0).round() as u16;
+    [scaled(lightness / 100.0), scaled((a + 128.0) / 255.0), scaled((b + 128.0) / 255.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_become_cie_lab_as_others_have_them() {
+        // White, and pure red and blue of sRGB: L*a*b* (100, 0, 0), (53.2, 80.1, 67.2), (32.3, 79.2, -107.9).
+        for (colour, lab) in [
+            ([255, 255, 255], [100.0, 0.0, 0.0]),
+            ([255, 0, 0], [53.2, 80.1, 67.2]),
+            ([0, 0, 255], [32.3, 79.2, -107.9]),
+        ] {
+            let [lightness, a, b] = cie_lab(colour).map(f64::from);
+            let back = [lightness / 655.35, a / 257.0 - 128.0, b / 257.0 - 128.0];
+            let near = back.iter().zip(lab).all(|(found, wanted): (&f64, f64)| (found - wanted).abs() < 0.2);
+            assert!(near, "{colour:?}: {back:?}");
+        }
     }
 }

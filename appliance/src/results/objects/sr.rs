@@ -140,7 +140,9 @@ fn root(subject: &Subject<'_>, basis: &Basis) -> Node {
     nodes.extend(observer(subject));
     match subject.finding.kind {
         FindingKind::Perfusion => sr_perfusion::root(subject, basis, nodes).by_template("1500"),
-        FindingKind::Structures => sr_structures::root(subject, basis, nodes).by_template("1500"),
+        FindingKind::Structures | FindingKind::Segmentation => {
+            sr_structures::root(subject, basis, nodes).by_template("1500")
+        }
         FindingKind::Cardiac => sr_cardiac::root(subject, basis, nodes).by_template("1500"),
         FindingKind::Mammography => sr_mammography::root(subject, nodes),
         FindingKind::Nodules => sr_nodules::root(subject, basis, nodes).by_template("1500"),

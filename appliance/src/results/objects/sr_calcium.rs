@@ -90,7 +90,7 @@ fn by(method: Code, place: Code) -> Vec<Node> {
 
 /// CID 3015 for the arteries. No code of the standard means "a valve, whichever" or "elsewhere": there the heart it
 /// is, and the words beside say which.
-fn site(vessel: Vessel) -> Code {
+fn site(vessel: Vessel) -> Code<'static> {
     match vessel {
         Vessel::Lm => Code("3227004", "SCT", "Left Main Coronary Artery"),
         Vessel::Lad => Code("59438005", "SCT", "Left Anterior Descending Coronary Artery"),

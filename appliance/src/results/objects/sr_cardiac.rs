@@ -23,23 +23,23 @@ const ESV: Code = Code("8823-7", "LN", "Left Ventricular ES Volume");
 struct Coded {
     /// As the finding calls it.
     name: &'static str,
-    concept: Code,
-    unit: Code,
+    concept: Code<'static>,
+    unit: Code<'static>,
     indexed: bool,
 }
 
-const fn plain(name: &'static str, concept: Code, unit: Code) -> Coded {
+const fn plain(name: &'static str, concept: Code<'static>, unit: Code<'static>) -> Coded {
     Coded { name, concept, unit, indexed: false }
 }
 
-const fn indexed(name: &'static str, concept: Code, unit: Code) -> Coded {
+const fn indexed(name: &'static str, concept: Code<'static>, unit: Code<'static>) -> Coded {
     Coded { name, concept, unit, indexed: true }
 }
 
 /// One measurement group.
 struct Group {
     tracking: &'static str,
-    site: Code,
+    site: Code<'static>,
     /// Number of the segment it was measured in.
     segment: Option<u32>,
     measured: &'static [Coded],
@@ -113,7 +113,7 @@ fn is_mr(subject: &Subject<'_>) -> bool {
     subject.facts.modality == "MR"
 }
 
-fn procedure(subject: &Subject<'_>) -> Code {
+fn procedure(subject: &Subject<'_>) -> Code<'static> {
     if is_mr(subject) {
         Code("241620005", "SCT", "Magnetic resonance imaging of heart")
     } else {

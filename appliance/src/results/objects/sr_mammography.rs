@@ -153,7 +153,7 @@ fn single_image_finding(subject: &Subject<'_>, mark: &FoundMark, place: &[u32]) 
     code(Relation::Contains, Code("111059", "DCM", "Single Image Finding"), kind(&mark.snomed)).with(nodes)
 }
 
-fn kind(snomed: &str) -> Code {
+fn kind(snomed: &str) -> Code<'static> {
     match snomed {
         "129769006" => CLUSTER,
         "129788004" => DENSITY,

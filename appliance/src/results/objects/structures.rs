@@ -1,4 +1,4 @@
-//! Structures on CT as objects need them: the labels of a slice, and slices in colour side by side.
+//! Structures as objects need them: the labels of a slice, and slices in colour side by side.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use embedded_graphics::pixelcolor::Rgb888;
 use super::ObjectError;
 use super::dataset::{Code, DataSet};
 use super::picture::{AMBER, BOLD, Canvas, GREY, PANEL, PLAIN, Window, enlarged, values};
-use super::segments::{STRUCTURE_SEGMENTS, Segment, StructureSegment};
+use super::segments::{Segment, StructureSegment, cie_lab, structure_segments};
 use super::subject::{Moment, Subject};
+use crate::imaging::Meaning;
 use crate::store::Store;
 use crate::store::finding::FindingState;
 use crate::store::own_objects::{ResultKind, derived_uid};
@@ -22,20 +23,10 @@ const TILES_IN_A_ROW: usize = 4;
 const TILE_PX_MAX: usize = 256;
 const GAP_PX: usize = 8;
 const TITLE_PX: usize = 18;
-const FOOTER_PX: usize = 66;
+const FOOTER_PX: usize = 78;
+/// Of the plain type.
+const CHARACTER_PX: usize = 7;
 const SOFT_TISSUE: Window = Window { center: 20.0, width: 700.0 };
-
-/// Colours by label; what only lies in the body has none.
-pub(super) const COLORS: [Option<Rgb888>; 8] = [
-    None,
-    None,
-    Some(Rgb888::new(88, 166, 255)),
-    Some(Rgb888::new(120, 220, 232)),
-    Some(Rgb888::new(255, 214, 102)),
-    Some(Rgb888::new(240, 232, 205)),
-    Some(Rgb888::new(232, 170, 60)),
-    Some(Rgb888::new(214, 96, 96)),
-];
 
 /// What a store has of a finding's labels.
 pub(super) struct Labels<'a> {
@@ -54,33 +45,37 @@ impl<'a> Labels<'a> {
         Ok(self.store.slice_labels(&finding.study_uid, &finding.id, self.part, slice)?)
     }
 
-    /// Lungs, airway and bone; a segment without a voxel has no frame.
-    pub(super) fn segments(&self) -> Result<Vec<Segment>, ObjectError> {
-        let mut runs: Vec<BTreeMap<u32, Vec<[u32; 3]>>> = vec![BTreeMap::new(); STRUCTURE_SEGMENTS.len()];
+    /// A segment without a voxel has no frame.
+    pub(super) fn segments(&self) -> Result<Vec<Segment<'a>>, ObjectError> {
+        let segments = structure_segments(self.part);
+        let mut runs: Vec<BTreeMap<u32, Vec<[u32; 3]>>> = vec![BTreeMap::new(); segments.len()];
         for slice in 0..self.part.slices {
             let labels = self.slice(slice)?;
-            for (segment, runs) in STRUCTURE_SEGMENTS.iter().zip(&mut runs) {
+            for (segment, runs) in segments.iter().zip(&mut runs) {
                 let found = runs_of(&labels, self.part.columns as usize, segment.label);
                 if !found.is_empty() {
                     runs.insert(slice, found);
                 }
             }
         }
-        Ok(STRUCTURE_SEGMENTS.iter().zip(runs).map(|(segment, runs)| self.segment(segment, runs)).collect())
+        Ok(segments.iter().zip(runs).map(|(segment, runs)| self.segment(segment, runs)).collect())
     }
 
-    fn segment(&self, one: &StructureSegment, runs: BTreeMap<u32, Vec<[u32; 3]>>) -> Segment {
+    fn segment(&self, one: &StructureSegment<'a>, runs: BTreeMap<u32, Vec<[u32; 3]>>) -> Segment<'a> {
         let finding = self.subject.finding;
         let volume = self.part.of(one.label).map_or(0.0, |found| found.volume_ml);
         Segment {
             label: one.name.into(),
             description: format!("{}; {volume:.1} mL; not for diagnosis", finding.label),
-            family: Code("123104", "DCM", "Morphological Operations"),
+            family: match &self.part.model {
+                Some(_) => Code("123110", "DCM", "Artificial Intelligence"),
+                None => Code("123104", "DCM", "Morphological Operations"),
+            },
             category: Code("123037004", "SCT", "Body structure"),
             property: one.property,
             laterality: one.laterality,
             anatomy: one.property,
-            cie_lab: one.cie_lab,
+            cie_lab: cie_lab(one.colour),
             tracking_uid: derived_uid(&["structure", &finding.id, one.name]),
             moment: Moment::First,
             runs,
@@ -107,13 +102,29 @@ impl<'a> Labels<'a> {
         let at = |x: usize, y: usize| y * step * columns + x * step;
         let places = || (0..size[1]).flat_map(|y| (0..size[0]).map(move |x| (x, y)));
         let grey: Vec<i16> = places().map(|(x, y)| frame[at(x, y)]).collect();
-        let mut canvas = enlarged(&grey, size, 1, SOFT_TISSUE);
+        let mut canvas = enlarged(&grey, size, 1, self.window(&grey));
+        let mut colours = [None; 256];
+        for found in &self.part.found {
+            colours[usize::from(found.label)] = found.colour.map(rgb);
+        }
         for (x, y) in places() {
-            if let Some(color) = COLORS[usize::from(labels[at(x, y)]).min(COLORS.len() - 1)] {
-                canvas.blend(x, y, color);
+            if let Some(colour) = colours[usize::from(labels[at(x, y)])] {
+                canvas.blend(x, y, colour);
             }
         }
         Ok(canvas)
+    }
+
+    /// MR has no units: the images' own window, or all of their values.
+    fn window(&self, grey: &[i16]) -> Window {
+        if self.subject.stack.meaning == Meaning::Hounsfield {
+            return SOFT_TISSUE;
+        }
+        if let Some([center, width]) = self.subject.stack.window.filter(|[_, width]| *width >= 1.0) {
+            return Window { center, width };
+        }
+        let (low, high) = grey.iter().fold((0, 1), |(low, high), value| (low.min(*value), high.max(*value)));
+        Window { center: f64::midpoint(low.into(), high.into()), width: f64::from(high) - f64::from(low) }
     }
 
     /// Slices side by side with what they are.
@@ -129,25 +140,32 @@ impl<'a> Labels<'a> {
             canvas.text(&format!("slice {} of {}", slice + 1, self.part.slices), x, y, PLAIN, GREY);
             canvas.place(tile, x, y + TITLE_PX);
         }
-        let mut x = GAP_PX;
-        for found in &self.part.found {
-            if let Some(color) = COLORS[usize::from(found.label).min(COLORS.len() - 1)] {
-                let words = format!("{} {:.0} mL", found.name, found.volume_ml);
-                canvas.text(&words, x, below, PLAIN, color);
-                x += 7 * (words.len() + 2);
-            }
-        }
+        self.legend(&mut canvas, below);
         let reviewed = self.subject.finding.state == FindingState::Confirmed;
         let who = if reviewed { "automatic, confirmed by a reader" } else { "automatic, unreviewed" };
-        canvas.text(
-            &format!("by density and shape, {who}; not for diagnosis"),
-            GAP_PX,
-            below + 20,
-            BOLD,
-            AMBER,
-        );
-        canvas.text(&format!("Sidelight {}", self.subject.maker.version), GAP_PX, below + 40, PLAIN, GREY);
+        let how = if self.part.model.is_some() { "by a network" } else { "by density and shape" };
+        canvas.text(&format!("{how}, {who}; not for diagnosis"), GAP_PX, below + 20, BOLD, AMBER);
+        if let Some(model) = &self.part.model {
+            canvas.text(&model.statement, GAP_PX, below + 36, BOLD, AMBER);
+        }
+        canvas.text(&format!("Sidelight {}", self.subject.maker.version), GAP_PX, below + 54, PLAIN, GREY);
         Ok(canvas)
+    }
+
+    /// Names in their colours on one line, as many as have room; the report and the page have all of them.
+    fn legend(&self, canvas: &mut Canvas, y: usize) {
+        let mut x = GAP_PX;
+        for found in &self.part.found {
+            let Some(colour) = found.colour.filter(|_| found.voxels > 0) else { continue };
+            let words = format!("{} {:.0} mL", found.name, found.volume_ml);
+            let wide = CHARACTER_PX * (words.chars().count() + 2);
+            if x + wide > canvas.width {
+                canvas.text("...", x, y, PLAIN, GREY);
+                return;
+            }
+            canvas.text(&words, x, y, PLAIN, rgb(colour));
+            x += wide;
+        }
     }
 
     pub(super) fn secondary_capture(&self, number: u32) -> Result<DataSet, ObjectError> {
@@ -171,6 +189,10 @@ impl<'a> Labels<'a> {
 
 /// The one picture of a finding.
 pub(super) const CAPTURE: &str = "slices";
+
+fn rgb([red, green, blue]: [u8; 3]) -> Rgb888 {
+    Rgb888::new(red, green, blue)
+}
 
 /// Row, first column, length of every run of a label.
 fn runs_of(labels: &[u8], columns: usize, label: u8) -> Vec<[u32; 3]> {

@@ -199,6 +199,7 @@ impl<'a> Subject<'a> {
             FindingKind::Mammography => ("mammogram", 9030),
             FindingKind::Nodules => ("lung nodules", 9040),
             FindingKind::Structures => ("structures", 9050),
+            FindingKind::Segmentation => ("segmentation", 9060),
         };
         let (number, modality, what) = describe(kind);
         set.number(tags::SERIES_NUMBER, series + number).set(tags::MODALITY, modality);

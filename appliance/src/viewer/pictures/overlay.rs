@@ -1,7 +1,7 @@
 //! What a finding found, as labels over the volume of its series.
 //!
-//! Colours are those of the slices (web/src/state/structures.ts, viewport/overlay.ts). Opacity is that of one sample:
-//! large structures are seen through, small ones stand out.
+//! Colours are those of the slices: of structures their own, of lesions and marks those of web/src/viewport/overlay.ts.
+//! Opacity is that of one sample: large structures are seen through, small ones stand out.
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -17,16 +17,12 @@ use crate::viewer::error::ApiError;
 /// Red, green, blue and the opacity of a sample.
 type Colour = [u8; 4];
 
-/// Right lung, left lung, airway, bone, fat, lean tissue: labels 2 to 7 of a finding's file.
-const STRUCTURES: [Colour; 6] = [
-    [88, 166, 255, 10],
-    [120, 220, 232, 10],
-    [255, 214, 102, 70],
-    [240, 232, 205, 90],
-    [232, 170, 60, 8],
-    [214, 96, 96, 8],
-];
-const BODY: Colour = [0; 4];
+const CLEAR: Colour = [0; 4];
+
+/// By label of what density and shape tell apart: nothing for the body, then lungs, airway, bone, fat, lean tissue.
+const OPACITIES: [u8; 8] = [0, 0, 10, 10, 70, 90, 8, 8];
+/// Of what a network labels: whatever it is, it is seen, and what lies behind it too.
+const OF_NETWORKS: u8 = 40;
 const AMBER: Colour = [255, 176, 32, 200];
 /// What is in no artery.
 const OUTSIDE: Colour = [154, 166, 177, 120];
@@ -111,18 +107,25 @@ impl Painter {
         if [part.columns, part.rows, part.slices] != [columns, rows, slices] {
             return Err(another_state());
         }
-        self.colours = std::iter::once(BODY).chain(STRUCTURES).collect();
-        for (label, colour) in (2..).zip(STRUCTURES) {
-            if let Some(found) = part.of(label).filter(|found| found.voxels > 0) {
-                self.name(label, &found.name, colour);
-            }
+        let mut shown = [false; 256];
+        for found in part.found.iter().filter(|found| found.voxels > 0 && found.label > 0) {
+            let Some([red, green, blue]) = found.colour else { continue };
+            let label = usize::from(found.label);
+            let opacity = match &part.model {
+                Some(_) => OF_NETWORKS,
+                None => OPACITIES.get(label).copied().unwrap_or_default(),
+            };
+            self.colours.resize(self.colours.len().max(label), CLEAR);
+            self.colours[label - 1] = [red, green, blue, opacity];
+            self.name(found.label, &found.name, self.colours[label - 1]);
+            shown[label] = !self.hidden.contains(&found.label);
         }
         let slice_len = self.dimensions.slice_len();
         for slice in 0..part.slices {
             let labels = store.slice_labels(study, &finding.id, part, slice)?;
             let to = &mut self.values[slice as usize * slice_len..][..slice_len];
             for (to, label) in to.iter_mut().zip(labels) {
-                *to = if label < 2 || self.hidden.contains(&label) { 0 } else { label };
+                *to = if shown[usize::from(label)] { label } else { 0 };
             }
         }
         Ok(())

@@ -1174,6 +1174,8 @@ export interface components {
             cardiac?: components["schemas"]["CardiacPart"] | null;
             marks?: components["schemas"]["MarksPart"] | null;
             structures?: components["schemas"]["StructuresPart"] | null;
+            /** @description The bundle that was to be asked, where each bundle has a finding of its own. */
+            network?: string | null;
             reviewer?: string | null;
             reviewed_at?: string | null;
             superseded_by?: string | null;
@@ -1190,7 +1192,7 @@ export interface components {
          * @description What a finding is about. Each analysis answers for every series, if only with the reason why it does not apply.
          * @enum {string}
          */
-        FindingKind: "perfusion" | "calcium" | "cardiac" | "mammography" | "nodules" | "structures";
+        FindingKind: "perfusion" | "calcium" | "cardiac" | "mammography" | "nodules" | "structures" | "segmentation";
         /**
          * @description How far a finding may be trusted.
          * @enum {string}
@@ -1252,7 +1254,8 @@ export interface components {
         FoundStructure: {
             /**
              * Format: int32
-             * @description What its voxels are called in the file: 1 body, 2 right lung, 3 left lung, 4 airway, 5 bone, 6 fat, 7 lean tissue.
+             * @description What its voxels are called in the file: 1 body, 2 right lung, 3 left lung, 4 airway, 5 bone, 6 fat, 7 lean tissue; of
+             *     a network its own classes.
              */
             label: number;
             name: string;
@@ -1263,6 +1266,9 @@ export interface components {
             volume_ml: number;
             /** Format: int64 */
             voxels: number;
+            /** @description Red, green, blue wherever it is shown; absent where it never is. */
+            colour?: number[] | null;
+            code?: components["schemas"]["SnomedCode"] | null;
         };
         /** @description The grid of the maps: that of the images. */
         Grid: {
@@ -1956,6 +1962,11 @@ export interface components {
             cavity: number[][];
             muscle: number[][];
         };
+        /** @description A SNOMED CT concept. */
+        SnomedCode: {
+            identifier: string;
+            meaning: string;
+        };
         /** @description A disc in one slice. */
         Spot: {
             center_px: number[];
@@ -2005,6 +2016,7 @@ export interface components {
             labels: components["schemas"]["FilePart"];
             /** @description Where each slice ends in the file. */
             ends: number[];
+            model?: components["schemas"]["ModelUsed"] | null;
         };
         Studies: {
             /** @description Newest arrival first. */

@@ -1,6 +1,6 @@
 // Structures with their volumes; each may be shown over the image in its colour.
 import type { Finding } from "../api/types";
-import { hiddenLabels, LABEL_COLOURS, toggleLabel } from "../state/structures";
+import { isHidden, toggleLabel } from "../state/structures";
 import * as words from "../state/words";
 
 export function StructureList({ finding }: { finding: Finding }) {
@@ -8,19 +8,16 @@ export function StructureList({ finding }: { finding: Finding }) {
   if (structures === null) return null;
   return (
     <ul class="structures" aria-label="Structures">
-      {structures.found.map((found) => {
-        const colour = LABEL_COLOURS[found.label] ?? null;
-        return (
-          <li key={found.label}>
-            <label>
-              <input type="checkbox" disabled={colour === null} checked={colour !== null && !hiddenLabels.value.has(found.label)} onChange={() => { toggleLabel(found.label); }} />
-              <span class="swatch" style={{ background: colour === null ? "transparent" : `rgb(${colour.join(" ")})` }} />
-              {found.name}
-            </label>
-            <span title={String(found.volume_ml)}>{words.number(found.volume_ml)} <span class="unit">mL</span></span>
-          </li>
-        );
-      })}
+      {structures.found.map(({ label, name, colour, code, volume_ml }) => (
+        <li key={label}>
+          <label title={code === null ? undefined : `${code.meaning} (SNOMED CT ${code.identifier})`}>
+            <input type="checkbox" disabled={colour === null} checked={colour !== null && !isHidden(finding, label)} onChange={() => { toggleLabel(finding, label); }} />
+            <span class="swatch" style={{ background: colour === null ? "transparent" : `rgb(${colour.join(" ")})` }} />
+            {name}
+          </label>
+          <span title={String(volume_ml)}>{words.number(volume_ml)} <span class="unit">mL</span></span>
+        </li>
+      ))}
     </ul>
   );
 }

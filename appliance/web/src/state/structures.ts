@@ -5,16 +5,26 @@ import type { Finding } from "../api/types";
 import { finding, series, study } from "./opened";
 import { isCurrent, shown } from "./viewer";
 
-/** Red, green, blue by label; the body's own tissue has no colour. */
-export const LABEL_COLOURS: readonly (readonly [number, number, number] | null)[] = [
-  null, null, [88, 166, 255], [120, 220, 232], [255, 214, 102], [240, 232, 205], [232, 170, 60], [214, 96, 96],
-];
 const OPACITY = 96;
 /** Slices kept: a quarter of a chest, a few megabytes. */
 const SLICES_MAX = 64;
 
+/** Labels that a reader shows or hides otherwise than the box: network or kind of finding, and label. */
+const changed = signal<ReadonlySet<string>>(new Set());
+
+const keyOf = (of: Finding, label: number): string => `${of.network ?? of.kind}/${label}`;
+
 /** Fat and lean tissue cover the whole picture: a reader asks for them. */
-export const hiddenLabels = signal<ReadonlySet<number>>(new Set([6, 7]));
+const covers = (of: Finding, label: number): boolean => of.kind === "structures" && label >= 6;
+
+export function isHidden(of: Finding, label: number): boolean {
+  return covers(of, label) !== changed.value.has(keyOf(of, label));
+}
+
+/** Labels of a finding that are not shown. */
+export function hiddenOf(of: Finding): number[] {
+  return (of.structures?.found ?? []).map(({ label }) => label).filter((label) => isHidden(of, label));
+}
 
 export interface SliceLabels {
   findingId: string;
@@ -25,18 +35,27 @@ export interface SliceLabels {
 /** The labels of the slice on show, once they have come. */
 export const labelsOnShow = signal<SliceLabels | null>(null);
 
-export function toggleLabel(label: number): void {
-  const next = new Set(hiddenLabels.value);
-  if (!next.delete(label)) next.add(label);
-  hiddenLabels.value = next;
+export function toggleLabel(of: Finding, label: number): void {
+  const next = new Set(changed.value);
+  const key = keyOf(of, label);
+  if (!next.delete(key)) next.add(key);
+  changed.value = next;
 }
 
-/** Colours of the labels that are shown, as bytes of red, green, blue and opacity. */
-export function coloured(labels: Uint8Array, hidden: ReadonlySet<number>): Uint8ClampedArray<ArrayBuffer> {
+/** Red, green, blue and opacity by label; what is hidden or has no colour is clear. */
+export function paletteOf(of: Finding | null): Uint8Array {
   const palette = new Uint8Array(256 * 4);
-  LABEL_COLOURS.forEach((colour, label) => {
-    if (colour !== null && !hidden.has(label)) palette.set([...colour, OPACITY], label * 4);
-  });
+  for (const { label, colour } of of?.structures?.found ?? []) {
+    if (of !== null && colour !== null && !isHidden(of, label)) palette.set([...colour, OPACITY], label * 4);
+  }
+  return palette;
+}
+
+/** Of the finding on show. */
+export const palette = computed(() => paletteOf(finding.value));
+
+/** Colours of the labels that are shown, as bytes of red, green, blue and opacity. */
+export function coloured(labels: Uint8Array, palette: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(labels.length * 4);
   labels.forEach((label, at) => {
     pixels.set(palette.subarray(label * 4, label * 4 + 4), at * 4);

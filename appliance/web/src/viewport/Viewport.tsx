@@ -10,7 +10,7 @@ import { markAt, marksOf, type Mark } from "../state/lesions";
 import { bordersAt, session } from "../state/contours";
 import { axis, endsOn } from "../state/axis";
 import { heatOn, marksOn } from "../state/marks";
-import { hiddenLabels, labelsOnShow } from "../state/structures";
+import { labelsOnShow, palette } from "../state/structures";
 import { contoursOf, type Contours } from "../state/ventricle";
 import { finding, series, study } from "../state/opened";
 import { draft, radiusMm } from "../state/region";
@@ -131,7 +131,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     const context = prepared(overlay, size);
     if (context === null) return;
     const labels = labelsOnShow.peek();
-    if (viewer.lesionsVisible.peek() && labels?.slice === shown.slice) structures.paint(context, labels, shown.stack.columns, hiddenLabels.peek(), placement);
+    if (viewer.lesionsVisible.peek() && labels?.slice === shown.slice && labels.findingId === finding.peek()?.id) structures.paint(context, labels, shown.stack.columns, palette.peek(), placement);
     const trial = preview.peek();
     if (trial !== null) drawPreview(context, marksInTrial(trial), placement);
     else if (viewer.lesionsVisible.peek()) drawMarks(context, marksOnShow(), viewer.chosenLesion.peek(), placement, size);
@@ -155,7 +155,7 @@ function paintOn(image: HTMLCanvasElement, overlay: HTMLCanvasElement): () => vo
     imageStale = true;
     schedule();
   });
-  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session, labelsOnShow, hiddenLabels, axis], schedule);
+  const stopOverlay = whenever([finding, preview, viewer.lesionsVisible, viewer.chosenLesion, viewer.chosenMark, viewer.heatVisible, draft, session, labelsOnShow, palette, axis], schedule);
   return () => {
     stopImage();
     stopOverlay();

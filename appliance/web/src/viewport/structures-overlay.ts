@@ -6,16 +6,16 @@ import { coloured, type SliceLabels } from "../state/structures";
 export class StructuresPainter {
   private readonly sheet = document.createElement("canvas");
   private labels: Uint8Array | null = null;
-  private hidden: ReadonlySet<number> | null = null;
+  private palette: Uint8Array | null = null;
 
-  paint(context: CanvasRenderingContext2D, of: SliceLabels, columns: number, hidden: ReadonlySet<number>, placement: Placement): void {
+  paint(context: CanvasRenderingContext2D, of: SliceLabels, columns: number, palette: Uint8Array, placement: Placement): void {
     const rows = of.labels.length / columns;
-    if (of.labels !== this.labels || hidden !== this.hidden) {
+    if (of.labels !== this.labels || palette !== this.palette) {
       this.sheet.width = columns;
       this.sheet.height = rows;
-      this.sheet.getContext("2d")?.putImageData(new ImageData(coloured(of.labels, hidden), columns, rows), 0, 0);
+      this.sheet.getContext("2d")?.putImageData(new ImageData(coloured(of.labels, palette), columns, rows), 0, 0);
       this.labels = of.labels;
-      this.hidden = hidden;
+      this.palette = palette;
     }
     const { a, b, c, d, e, f } = placement;
     context.save();

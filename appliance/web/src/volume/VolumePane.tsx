@@ -3,7 +3,7 @@ import { effect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { prepared } from "../image/painter";
 import { series, study } from "../state/opened";
-import { hiddenLabels } from "../state/structures";
+import * as structures from "../state/structures";
 import * as words from "../state/words";
 import type { Size } from "../image/placement";
 import { letters, opposite } from "./eye";
@@ -168,7 +168,7 @@ function Legend() {
 
 function isHidden(label: number): boolean {
   const over = volume.overlays.value.find(({ id }) => id === volume.overlayId.value);
-  return over?.kind === "structures" && hiddenLabels.value.has(label);
+  return over?.structures != null && structures.isHidden(over, label);
 }
 
 /** What the reader may trust: a preview says that it is one. */

@@ -4,7 +4,7 @@ import type { Point, Size } from "../image/placement";
 import { draggedWindow, type Window } from "../image/voi";
 import * as opened from "../state/opened";
 import * as viewer from "../state/viewer";
-import { hiddenLabels } from "../state/structures";
+import { hiddenOf } from "../state/structures";
 import { deeper, from, moved, nearer, plus, rolled, turned, type Eye, type Side, type Vector } from "./eye";
 import { longer, placed } from "./path";
 import { PictureStream, type Picture, type PictureRequest, type Scene } from "./stream";
@@ -94,7 +94,7 @@ const streamed = computed<string | null>(() => {
   const finding = overlays.value.find(({ id }) => id === overlayId.value);
   const wanted = new URLSearchParams();
   if (finding !== undefined) wanted.set("finding", finding.id);
-  if (finding?.kind === "structures") wanted.set("hidden", [...hiddenLabels.value].join(","));
+  if (finding?.structures != null) wanted.set("hidden", hiddenOf(finding).join(","));
   // The digest is for us: more images are another volume.
   return `/api/studies/${encodeURIComponent(study)}/series/${encodeURIComponent(current.uid)}/pictures?${wanted.toString()}#${current.stack.digest}`;
 });
