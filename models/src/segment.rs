@@ -207,6 +207,18 @@ fn range(values: &[i16], intensity: Intensity) -> (f32, f32) {
     }
 }
 
+/// How many steps of the network cover a side of the images. A spacing that was computed from positions is off by a few
+/// bits; a step more for them would move everything by half of one.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sides of a scan"
+)]
+fn side(steps: usize, step_mm: f64, target_mm: f64) -> usize {
+    (steps as f64 * step_mm / target_mm - 1e-6).ceil() as usize
+}
+
 /// How images of one size lie on the network's grid.
 #[derive(Debug)]
 struct Layout {
@@ -228,16 +240,8 @@ struct Layout {
 impl Layout {
     fn new(images: &Images, stack: &Plane<'_>) -> Self {
         let (image, patch) = ([stack.rows, stack.columns], images.patch);
-        let size = [0, 1].map(|axis| {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "an image's side in pixels"
-            )]
-            let pixels = (image[axis] as f64 * stack.pixel_mm[axis] / images.pixel_mm).ceil() as usize;
-            pixels.max(patch[axis])
-        });
+        let size =
+            [0, 1].map(|axis| side(image[axis], stack.pixel_mm[axis], images.pixel_mm).max(patch[axis]));
         let axis = |axis: usize| {
             let on = |to, to_mm, from, from_mm| -> Vec<Between> {
                 positions(to, to_mm, from, from_mm).into_iter().map(between).collect()
@@ -359,6 +363,12 @@ mod tests {
         let starts = starts(300, 128, 0.5);
         assert_eq!((starts[0], *starts.last().unwrap()), (0, 300 - 128));
         assert!(starts.windows(2).all(|pair| pair[1] > pair[0] && pair[1] - pair[0] <= 64), "{starts:?}");
+    }
+
+    #[test]
+    fn a_few_bits_of_a_spacing_are_no_step_more() {
+        assert_eq!([3.0, 3.000_000_000_4, 2.999_999_999_6].map(|mm| side(40, mm, 3.0)), [40; 3]);
+        assert_eq!((side(40, 3.01, 3.0), side(40, 1.5, 3.0), side(41, 1.5, 3.0)), (41, 20, 21));
     }
 
     #[test]

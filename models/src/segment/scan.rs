@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use rayon::prelude::*;
 
 use super::orientation::Turn;
-use super::{SIGMA_SHARE, SegmentError, Segmenter, WEIGHT_MIN, range, starts};
+use super::{SIGMA_SHARE, SegmentError, Segmenter, WEIGHT_MIN, range, side, starts};
 use crate::components::keep_largest;
 use crate::manifest::{Depth, Pieces};
 use crate::onnx::OnnxError;
@@ -134,16 +134,7 @@ impl Layout {
         let images = &segmenter.images;
         let target_mm = [depth.slice_mm, images.pixel_mm, images.pixel_mm];
         let block = [depth.slices, images.patch[0], images.patch[1]];
-        let size = [0, 1, 2].map(|axis| {
-            #[expect(
-                clippy::cast_precision_loss,
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "sides of a scan"
-            )]
-            let voxels = (turned[axis] as f64 * step_mm[axis] / target_mm[axis]).ceil() as usize;
-            voxels.max(block[axis])
-        });
+        let size = [0, 1, 2].map(|axis| side(turned[axis], step_mm[axis], target_mm[axis]).max(block[axis]));
         let on = |to, to_mm, from, from_mm| -> Vec<Between> {
             positions(to, to_mm, from, from_mm).into_iter().map(between).collect()
         };
