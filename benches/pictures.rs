@@ -78,6 +78,7 @@ fn row(work: String, figure: String, bar: &'static str) -> Row {
 fn gpu_rows(bench: &mut Bench, work: &str, bar: &'static str, draw: &dyn Fn(&mut Processor)) -> Vec<Row> {
     // The first sends the volume.
     draw(&mut bench.gpu);
+    bench.wake(draw);
     bench.gpu.take_device_time();
     let (mut host, mut device) = (Vec::new(), Vec::new());
     for _ in 0..bench.repetitions() {
