@@ -15,6 +15,7 @@ mod peers;
 mod perfusion;
 mod pictures;
 mod scenes;
+mod turns;
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -45,13 +46,15 @@ struct Bench {
 type Work = fn(&mut Bench) -> Vec<Row>;
 
 /// Everything that is measured.
-const WORK: [(&str, Work); 6] = [
+const WORK: [(&str, Work); 8] = [
     ("calcium on the GPU", calcium_gpu),
     ("calcium on the twin", calcium_twin),
     ("perfusion on the GPU", perfusion::on_gpu),
     ("perfusion on the twin", perfusion::on_twin),
     ("pictures on the GPU", pictures::on_gpu),
     ("pictures on the twin", pictures::on_twin),
+    ("turns on the twin", turns::on_twin),
+    ("streamed on the GPU", perfusion::streamed),
 ];
 
 fn main() {

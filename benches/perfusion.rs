@@ -43,6 +43,31 @@ pub(crate) fn on_gpu(bench: &mut Bench) -> Vec<Row> {
     rows
 }
 
+/// A scan that the device cannot hold is sent slab by slab.
+pub(crate) fn streamed(bench: &mut Bench) -> Vec<Row> {
+    let (dimensions, passes) = if bench.measured {
+        (Dimensions { columns: 512, rows: 512, slices: 320 }, 20)
+    } else {
+        (Dimensions { columns: 96, rows: 96, slices: 4 }, 20)
+    };
+    let dynamic = head(dimensions, passes);
+    let size = format!("{}x{passes}", crate::size(dimensions));
+    let still = Parameters { correct_motion: false, ..Parameters::default() };
+    let mut rows = Vec::new();
+    for (what, parameters) in [("still", still), ("with motion", Parameters::default())] {
+        bench.gpu.take_device_time();
+        let all = timed(|| run(&mut bench.gpu, &dynamic, &parameters)).1;
+        let device = bench.gpu.take_device_time().unwrap_or_default().total;
+        let peak_bytes = bench.gpu.device_memory().map_or(0, |memory| memory.peak_bytes);
+        assert_eq!(bench.gpu.take_passed_over(), None, "the device did not do it");
+        let figure = format!("{} host, {} device", milliseconds(all), milliseconds(device));
+        rows.push(line(&size, &format!("streamed, {what}"), figure, "-"));
+        let peak = format!("{} MiB", peak_bytes >> 20);
+        rows.push(line(&size, &format!("streamed, {what}, peak device memory"), peak, "2048 MiB"));
+    }
+    rows
+}
+
 pub(crate) fn on_twin(bench: &mut Bench) -> Vec<Row> {
     let Scan { dimensions, passes, size } = Scan::new(bench);
     let dynamic = head(dimensions, passes);
@@ -120,7 +145,7 @@ fn agreement(a: &Maps, b: &Maps) -> f64 {
 }
 
 /// One frame a second: a skull, CSF, sixteen kinds of tissue in squares, arteries, a vein, and noise.
-fn head(dimensions: Dimensions, passes: u32) -> Dynamic {
+pub(crate) fn head(dimensions: Dimensions, passes: u32) -> Dynamic {
     let Dimensions { columns, rows, slices } = dimensions;
     let spacing_mm = 230.0 / f64::from(columns);
     let kinds: Vec<u8> = (0..rows)

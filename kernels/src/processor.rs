@@ -293,6 +293,11 @@ impl Processor {
         }
     }
 
+    /// Threads that work for the CPU has.
+    pub(crate) fn threads(&self) -> usize {
+        self.on_cpu(rayon::current_num_threads)
+    }
+
     /// Voxels of a turn where a test has set them.
     pub(crate) fn turn_voxels(&self) -> Option<usize> {
         self.turn_voxels

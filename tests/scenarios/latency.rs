@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use sidelight_tests::peers::api::Api;
 use sidelight_tests::peers::appliance::{Processor, appliance};
 use sidelight_tests::peers::association::Association;
 use sidelight_tests::peers::part10::Part10;
@@ -55,4 +56,37 @@ fn measure(what: &str, files: Vec<PathBuf>, processor: Processor) {
         "latency: {what}, {processor:?}: {count} slices sent in {sending_ms} ms; \
          last C-STORE response to {state} finding {latency_ms} ms"
     ));
+    rescore(what, &api, &study);
+}
+
+/// The threshold slider: what its first step costs, which builds the volume again, and every later one.
+fn rescore(what: &str, api: &Api, study: &str) {
+    let id = eventually("a complete finding", || {
+        let finding = api.findings_of(study, "calcium").ok()?.into_iter().next()?;
+        (finding["state"] == "preliminary").then(|| finding["id"].as_str().map(str::to_owned))?
+    });
+    let at = |threshold_hu: u32| {
+        let path = format!("/api/studies/{study}/findings/{id}/rescored?threshold_hu={threshold_hu}");
+        took(|| assert_eq!(api.get(&path).expect("an answer").status, 200, "at {threshold_hu} HU"))
+    };
+    let first_ms = at(130);
+    let steps_ms: Vec<f64> = (0..20).map(|step| at(50 + step * 250 / 19)).collect();
+    report(&format!(
+        "latency: {what}: scored again between 50 and 300 HU: {:.1} ms, the median of 20 requests ({:.1} ms at \
+         50 HU, the first {first_ms:.0} ms)",
+        median(steps_ms.clone()),
+        steps_ms[0]
+    ));
+}
+
+/// Milliseconds.
+pub(crate) fn took(work: impl FnOnce()) -> f64 {
+    let begun = now();
+    work();
+    begun.elapsed().as_secs_f64() * 1e3
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
 }

@@ -23,6 +23,7 @@ use sidelight_tests::phantoms::{
     Acquisition, BrainPatient, Flow, Pattern, write_enhanced, write_time_points,
 };
 
+use crate::latency::{self, took};
 use crate::patients::opened;
 use crate::results_leave::{of_kind, with_reports};
 use crate::studies::{only_study, report, shuffled};
@@ -275,6 +276,9 @@ fn a_curve_of_any_voxel_is_given_and_other_inlets_are_answered_by_another_findin
         |values: &Value| values.as_array().unwrap().iter().filter_map(Value::as_f64).fold(0.0, f64::max);
     assert!(peak(&given["enhancement_hu"]) > 100.0, "a vein enhances: {given}");
     assert_eq!(given["times_s"], finding["perfusion"]["times_s"]);
+    let times_ms = (0..50).map(|_| took(|| assert_eq!(api.get(&curve).unwrap().status, 200))).collect();
+    let median_ms = latency::median(times_ms);
+    report(&format!("perfusion: a voxel's curve {median_ms:.2} ms, the median of 50 requests"));
     assert_eq!(
         api.get(&format!("{curve}&radius_px=-1")).unwrap().status,
         200,

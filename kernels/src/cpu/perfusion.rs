@@ -5,11 +5,9 @@ mod band;
 mod deconvolve;
 mod positive;
 
-use std::ops::Range;
-
 use rayon::prelude::*;
 
-use crate::perfusion::{Maps, Series, Survey, Work};
+use crate::perfusion::{Maps, Series, Stripe, Survey, Work};
 pub(crate) use band::gaussian;
 use band::{Band, Smoothing};
 use deconvolve::{Bench, Measures};
@@ -21,22 +19,20 @@ const LANES: usize = 16;
 type Lanes = [f32; LANES];
 
 /// Rows that are smoothed together: few enough to stay in the cache, many enough that their margins cost little.
-const BAND_ROWS: u32 = 32;
+pub(crate) const BAND_ROWS: u32 = 32;
 
-/// Baseline, peak and time of the peak of every voxel of some slices.
-pub(crate) fn survey(series: &Series<'_>, slices: Range<u32>, survey: &mut Survey) {
+/// Baseline, peak and time of the peak of every voxel of a stripe.
+pub(crate) fn survey(series: &Series<'_>, stripe: &Stripe, survey: &mut Survey) {
     let columns = series.dimensions().columns as usize;
-    let rows = series.dimensions().rows;
-    let voxels = slices.start as usize * series.dimensions().slice_len()
-        ..slices.end as usize * series.dimensions().slice_len();
+    let voxels = stripe.voxels(series.dimensions());
     let baselines = survey.baseline_hu[voxels.clone()].par_chunks_exact_mut(columns);
     let peaks = survey.peak_hu[voxels.clone()].par_chunks_exact_mut(columns);
     let samples = survey.peak_sample[voxels].par_chunks_exact_mut(columns);
     let passes = series.dynamic.passes();
     let room = || (vec![0.0; passes * columns], Curves::new(series));
     baselines.zip(peaks).zip(samples).enumerate().for_each_init(room, |(frames, curves), (line, out)| {
-        let line = u32::try_from(line).expect("fewer rows than voxels");
-        let (slice, row) = (slices.start + line / rows, line % rows);
+        let row = stripe.rows.start + u32::try_from(line).expect("fewer rows than the slice has");
+        let slice = stripe.slice;
         for (pass, frame) in frames.chunks_exact_mut(columns).enumerate() {
             series.row(pass, slice, row, 0, frame);
         }
@@ -108,42 +104,41 @@ fn median_peak(curve: &[Lanes], frame: usize) -> (Lanes, Lanes) {
     (peak, at)
 }
 
-/// The five maps of some slices.
-pub(crate) fn maps(work: &Work<'_>, slices: Range<u32>, maps: &mut Maps) {
+/// The five maps of a stripe, which begins with a band.
+pub(crate) fn maps(work: &Work<'_>, stripe: &Stripe, maps: &mut Maps) {
     let &Work { series, plan, brain, smoothing_mm } = work;
     let dimensions = series.dimensions();
     let smoothing = Smoothing::new(series.dynamic.geometry(), smoothing_mm);
-    for slice in slices {
-        let voxels = slice as usize * dimensions.slice_len()..(slice as usize + 1) * dimensions.slice_len();
-        let band_len = BAND_ROWS as usize * dimensions.columns as usize;
-        let bands = [&mut maps.cbf, &mut maps.cbv, &mut maps.mtt, &mut maps.ttp, &mut maps.tmax]
-            .map(|map| map[voxels.clone()].chunks_mut(band_len));
-        let [cbf, cbv, mtt, ttp, tmax] = bands;
-        let bands: Vec<_> = cbf.zip(cbv).zip(mtt).zip(ttp).zip(tmax).collect();
-        let room = || (Band::default(), Curves::new(series), Bench::new(plan));
-        bands.into_par_iter().enumerate().for_each_init(room, |(band, curves, bench), (index, out)| {
-            let ((((cbf, cbv), mtt), ttp), tmax) = out;
-            let first = u32::try_from(index).expect("fewer than the rows") * BAND_ROWS;
-            let rows = first..(first + BAND_ROWS).min(dimensions.rows);
-            if !band.fill(series, brain, &smoothing, slice, rows.clone()) {
-                return;
-            }
-            for row in rows {
-                let columns: Vec<u32> = brain.columns(row, slice).collect();
-                for voxels in columns.chunks(LANES) {
-                    band.gather(row, voxels, &mut curves.frames);
-                    curves.resample(series, slice);
-                    let measures: Measures = bench.measure(plan, &curves.curve);
-                    for (lane, &column) in voxels.iter().enumerate() {
-                        let at = (row - first) as usize * dimensions.columns as usize + column as usize;
-                        cbf[at] = measures.cbf[lane];
-                        cbv[at] = measures.cbv[lane];
-                        mtt[at] = measures.mtt[lane];
-                        ttp[at] = measures.ttp[lane];
-                        tmax[at] = measures.tmax[lane];
-                    }
+    let slice = stripe.slice;
+    let voxels = stripe.voxels(dimensions);
+    let band_len = BAND_ROWS as usize * dimensions.columns as usize;
+    let bands = [&mut maps.cbf, &mut maps.cbv, &mut maps.mtt, &mut maps.ttp, &mut maps.tmax]
+        .map(|map| map[voxels.clone()].chunks_mut(band_len));
+    let [cbf, cbv, mtt, ttp, tmax] = bands;
+    let bands: Vec<_> = cbf.zip(cbv).zip(mtt).zip(ttp).zip(tmax).collect();
+    let room = || (Band::default(), Curves::new(series), Bench::new(plan));
+    bands.into_par_iter().enumerate().for_each_init(room, |(band, curves, bench), (index, out)| {
+        let ((((cbf, cbv), mtt), ttp), tmax) = out;
+        let first = stripe.rows.start + u32::try_from(index).expect("fewer than the rows") * BAND_ROWS;
+        let rows = first..(first + BAND_ROWS).min(stripe.rows.end);
+        if !band.fill(series, brain, &smoothing, slice, rows.clone()) {
+            return;
+        }
+        for row in rows {
+            let columns: Vec<u32> = brain.columns(row, slice).collect();
+            for voxels in columns.chunks(LANES) {
+                band.gather(row, voxels, &mut curves.frames);
+                curves.resample(series, slice);
+                let measures: Measures = bench.measure(plan, &curves.curve);
+                for (lane, &column) in voxels.iter().enumerate() {
+                    let at = (row - first) as usize * dimensions.columns as usize + column as usize;
+                    cbf[at] = measures.cbf[lane];
+                    cbv[at] = measures.cbv[lane];
+                    mtt[at] = measures.mtt[lane];
+                    ttp[at] = measures.ttp[lane];
+                    tmax[at] = measures.tmax[lane];
                 }
             }
-        });
-    }
+        }
+    });
 }

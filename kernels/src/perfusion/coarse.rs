@@ -3,6 +3,8 @@
 //! Values are means of blocks whose voxels were first clipped to a window of soft tissue and bone, so that neither
 //! metal nor the air around decides what fits.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::Dynamic;
@@ -116,10 +118,15 @@ impl CoarseGrid {
 }
 
 impl Coarse {
+    /// Without a pass yet.
     pub(crate) fn new(dynamic: &Dynamic) -> Self {
-        let grid = CoarseGrid::new(dynamic);
-        let passes = (0..dynamic.passes()).into_par_iter().map(|pass| shrink(dynamic, &grid, pass)).collect();
-        Self { grid, passes }
+        Self { grid: CoarseGrid::new(dynamic), passes: Vec::with_capacity(dynamic.passes()) }
+    }
+
+    /// Adds the passes that come next.
+    pub(crate) fn add(&mut self, dynamic: &Dynamic, passes: Range<usize>) {
+        let grid = &self.grid;
+        self.passes.par_extend(passes.into_par_iter().map(|pass| shrink(dynamic, grid, pass)));
     }
 }
 

@@ -161,9 +161,6 @@ impl From<EngineError> for PerfusionError {
     }
 }
 
-/// Voxels of a turn on the twin: a slice of 512 x 512, some tenths of a second on two cores.
-const TURN_VOXELS: usize = 512 * 512;
-
 /// Parts of the whole, as fractions at which they begin and end.
 const ALL: [f32; 2] = [0.0, 1.0];
 const ALIGNMENT: [f32; 2] = [0.0, 0.3];
@@ -199,7 +196,11 @@ fn attempt(
         }
     };
     turn(processor, ALL, 0.0)?;
-    let coarse = processor.on_cpu(|| Coarse::new(dynamic));
+    let mut coarse = Coarse::new(dynamic);
+    for passes in passes_of_turns(processor, dynamic.passes()) {
+        turn(processor, ALIGNMENT, 0.0)?;
+        processor.on_cpu(|| coarse.add(dynamic, passes));
+    }
     let motion = if parameters.correct_motion {
         motion::align(processor, &coarse, &mut |processor, part| turn(processor, ALIGNMENT, part))?
     } else {
@@ -210,15 +211,19 @@ fn attempt(
     drop(coarse);
     let series = Series::new(dynamic, &motion, &axis, bolus.baseline_samples);
     let survey = survey(processor, &series, &mut |processor, part| turn(processor, SURVEY, part))?;
+    turn(processor, SURVEY, 1.0)?;
     let Segments { brain, csf, inside } =
         processor.on_cpu(|| tissue::segment(dynamic, &survey.baseline_hu, parameters))?;
+    turn(processor, SURVEY, 1.0)?;
     let artery = feeders::artery(&series, &survey, &inside, &parameters.artery)?;
+    turn(processor, SURVEY, 1.0)?;
     let vein = feeders::vein(&series, &survey, &inside, &parameters.vein, &artery)?;
     let vein_scale =
         parameters.scale_by_vein.then(|| vein_scale(&artery, vein.as_ref(), parameters)).flatten();
     let plan = Plan::new(&artery, &axis, vein_scale.map_or(1.0, |scale| scale.factor), parameters);
     let work = Work { series: &series, plan: &plan, brain: &brain, smoothing_mm: parameters.smoothing_mm };
     let maps = work.maps(processor, &mut |processor, part| turn(processor, MAPS, part))?;
+    turn(processor, MAPS, 1.0)?;
     let vessels = mismatch::vessels(&maps, &brain, parameters.vessel_over_cbv);
     let tissue = Tissue { brain, vessels, csf };
     let guards = guards::check(&axis, &motion, &bolus, &artery, vein.as_ref());
@@ -253,9 +258,9 @@ fn survey(processor: &mut Processor, series: &Series<'_>, turn: Turn<'_>) -> Res
     }
     let nothing = vec![0.0; series.dimensions().len()];
     let mut survey = Survey { baseline_hu: nothing.clone(), peak_hu: nothing.clone(), peak_sample: nothing };
-    for slices in slabs(processor, series.dimensions()) {
-        turn(processor, slices.start as f32 / series.dimensions().slices as f32)?;
-        processor.on_cpu(|| cpu::perfusion::survey(series, slices, &mut survey));
+    for stripe in stripes(processor, series.dimensions()) {
+        turn(processor, stripe.part(series.dimensions()))?;
+        processor.on_cpu(|| cpu::perfusion::survey(series, &stripe, &mut survey));
     }
     Ok(survey)
 }
@@ -286,20 +291,54 @@ impl Work<'_> {
             return Ok(maps);
         }
         let dimensions = self.series.dimensions();
-        for slices in slabs(processor, dimensions) {
-            turn(processor, slices.start as f32 / dimensions.slices as f32)?;
-            processor.on_cpu(|| cpu::perfusion::maps(self, slices, &mut maps));
+        for stripe in stripes(processor, dimensions) {
+            turn(processor, stripe.part(dimensions))?;
+            processor.on_cpu(|| cpu::perfusion::maps(self, &stripe, &mut maps));
         }
         Ok(maps)
     }
 }
 
-/// The slices of one turn of the twin after the other.
-fn slabs(processor: &Processor, dimensions: Dimensions) -> impl Iterator<Item = Range<u32>> + use<> {
-    let voxels = processor.turn_voxels().unwrap_or(TURN_VOXELS);
-    let slab = u32::try_from(voxels / dimensions.slice_len()).unwrap_or(u32::MAX).max(1);
-    let slices = dimensions.slices;
-    (0..slices).step_by(slab as usize).map(move |first| first..first.saturating_add(slab).min(slices))
+/// What the twin works on in a turn: some rows of a slice.
+#[derive(Clone, Debug)]
+pub(crate) struct Stripe {
+    pub(crate) slice: u32,
+    pub(crate) rows: Range<u32>,
+}
+
+impl Stripe {
+    /// The part of all that lies before it.
+    fn part(&self, dimensions: Dimensions) -> f32 {
+        (self.slice * dimensions.rows + self.rows.start) as f32 / (dimensions.slices * dimensions.rows) as f32
+    }
+
+    /// Its voxels in the order of the maps.
+    pub(crate) fn voxels(&self, dimensions: Dimensions) -> Range<usize> {
+        let place = |row: u32| {
+            (self.slice as usize * dimensions.rows as usize + row as usize) * dimensions.columns as usize
+        };
+        place(self.rows.start)..place(self.rows.end)
+    }
+}
+
+/// The stripes one after the other: a band for each thread, which takes it 40 ms where all of it is brain (512 columns,
+/// 45 time points); a band where a test wants turns to be small.
+fn stripes(processor: &Processor, dimensions: Dimensions) -> impl Iterator<Item = Stripe> + use<> {
+    let bands = processor.turn_voxels().map_or_else(|| processor.threads(), |_| 1);
+    let height = u32::try_from(bands).unwrap_or(u32::MAX).saturating_mul(cpu::perfusion::BAND_ROWS);
+    (0..dimensions.slices).flat_map(move |slice| {
+        let stripe = move |first: u32| Stripe {
+            slice,
+            rows: first..first.saturating_add(height).min(dimensions.rows),
+        };
+        (0..dimensions.rows).step_by(height as usize).map(stripe)
+    })
+}
+
+/// The passes that are worked on in one turn of the CPU after the other, each on a thread of its own.
+fn passes_of_turns(processor: &Processor, passes: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+    let threads = processor.threads();
+    (0..passes).step_by(threads).map(move |first| first..(first + threads).min(passes))
 }
 
 fn check_regions(series: Dimensions, parameters: &Parameters) -> Result<(), PerfusionError> {

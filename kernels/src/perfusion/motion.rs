@@ -34,9 +34,6 @@ const MISFIT_RATIO: f64 = 2.0;
 /// ... and than this share of the contrast between the points. What interpolation does to a skull is less.
 const MISFIT_CONTRAST: f64 = 0.4;
 
-/// Passes that are aligned before somebody else gets a turn.
-const PASSES_A_TURN: usize = 4;
-
 /// How a point of the head moved: first turned about the centre of the series, then shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Default)]
 pub struct Pose {
@@ -115,15 +112,16 @@ pub(crate) fn align(
     coarse: &Coarse,
     turn: Turn<'_>,
 ) -> Result<Motion, PerfusionError> {
-    let (reference, levels) = processor.on_cpu(|| {
-        let reference = medoid(coarse);
-        (reference, Levels::new(coarse, reference))
-    });
+    turn(processor, 0.0)?;
+    let reference = processor.on_cpu(|| medoid(coarse));
+    turn(processor, 0.0)?;
+    let levels = processor.on_cpu(|| Levels::new(coarse, reference));
     let found = match processor.kind() {
         ProcessorKind::Gpu => gpu::alignment::align(processor, coarse, &levels, turn)?,
         ProcessorKind::Twin => {
             let mut found = Vec::with_capacity(coarse.passes.len());
-            for passes in coarse.passes.chunks(PASSES_A_TURN) {
+            for passes in super::passes_of_turns(processor, coarse.passes.len()) {
+                let passes = &coarse.passes[passes];
                 turn(processor, found.len() as f32 / coarse.passes.len() as f32)?;
                 let aligned = || passes.par_iter().map(|pass| align::pass(&levels, pass));
                 found.extend(processor.on_cpu(|| aligned().collect::<Vec<Pass>>()));
