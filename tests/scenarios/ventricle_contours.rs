@@ -93,6 +93,8 @@ fn is_measured_again_in_the_place_of_the_first_and_back() {
     let label = edited["label"].as_str().unwrap();
     assert!(label.contains("edited by a reader") && label.contains("demonstration"), "{label}");
     assert_eq!(edited["scope"], json!({ "kind": "edited", "of": first["id"], "reader": READER }));
+    // What a finding was is reported only where it still held when the box came to it: the next change waits for that.
+    with_reports(&sidelight, 3);
     // The network's other phases stay as they were, so the reader says which two these are.
     let body = json!({ "ed_phase": 0, "es_phase": heart.end_systole(), "reader": READER });
     let edited = api.post(&path(&study, &edited), &body).unwrap();
