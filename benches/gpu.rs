@@ -15,6 +15,7 @@ mod peers;
 mod perfusion;
 mod pictures;
 mod scenes;
+mod structures;
 mod turns;
 
 use std::ops::ControlFlow;
@@ -46,13 +47,14 @@ struct Bench {
 type Work = fn(&mut Bench) -> Vec<Row>;
 
 /// Everything that is measured.
-const WORK: [(&str, Work); 8] = [
+const WORK: [(&str, Work); 9] = [
     ("calcium on the GPU", calcium_gpu),
     ("calcium on the twin", calcium_twin),
     ("perfusion on the GPU", perfusion::on_gpu),
     ("perfusion on the twin", perfusion::on_twin),
     ("pictures on the GPU", pictures::on_gpu),
     ("pictures on the twin", pictures::on_twin),
+    ("structures on the GPU", structures::on_gpu),
     ("turns on the twin", turns::on_twin),
     ("streamed on the GPU", perfusion::streamed),
 ];
