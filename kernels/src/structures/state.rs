@@ -1,5 +1,7 @@
 //! What the rules say about each cell: what it is for certain, and what its voxels may be by their own density.
 
+use rayon::prelude::*;
+
 use super::cells::Cells;
 use super::pieces::Pieces;
 use super::{Conditions, Structure, StructuresError, airway, bone, lungs};
@@ -61,9 +63,13 @@ impl State {
 /// One state a cell.
 pub(crate) fn states(cells: &Cells, conditions: Conditions) -> Result<Vec<State>, StructuresError> {
     let body = body(cells)?;
-    let airway = airway::airway(cells, &body);
-    let [right, left] = lungs::lungs(cells, &body, &airway);
-    let bone = if conditions.contrast { Mask::new(cells.layout.size) } else { bone::bone(cells, &body) };
+    let air = || {
+        let airway = airway::airway(cells, &body);
+        let lungs = lungs::lungs(cells, &body, &airway);
+        (airway, lungs)
+    };
+    let hard = || if conditions.contrast { Mask::new(cells.layout.size) } else { bone::bone(cells, &body) };
+    let ((airway, [right, left]), bone) = rayon::join(air, hard);
     let mut states = vec![State(0); cells.mean.len()];
     // What comes later wins: bone lies in the body, the airway in neither lung.
     let found = [
@@ -73,25 +79,28 @@ pub(crate) fn states(cells: &Cells, conditions: Conditions) -> Result<Vec<State>
         (Structure::Airway, &airway),
         (Structure::Bone, &bone),
     ];
-    for (structure, mask) in found {
-        mark(cells, &mut states, structure, mask);
+    let marked: Vec<_> =
+        found.into_par_iter().map(|(structure, mask)| (structure, marks(cells, mask))).collect();
+    for (structure, [certain, possible]) in &marked {
+        let masks = certain.cells().par_iter().zip(possible.cells());
+        states.par_iter_mut().zip(masks).for_each(|(state, (certain, possible))| {
+            if *certain {
+                state.certain(*structure);
+            } else if *possible {
+                state.possible(*structure);
+            }
+        });
     }
     Ok(states)
 }
 
-/// A cell of several voxels on the border is left to its voxels; one that is a voxel is certain.
-fn mark(cells: &Cells, states: &mut [State], structure: Structure, mask: &Mask) {
+/// What is certain and what is possible: a cell of several voxels on the border is left to its voxels; one that is a voxel
+/// is certain.
+fn marks(cells: &Cells, mask: &Mask) -> [Mask; 2] {
     let reach = cells.layout.factor.map(|voxels| usize::from(voxels > 1));
-    let (certain, possible) = match cells.are_coarse() {
-        true => (mask.eroded(reach), mask.dilated(reach)),
-        false => (mask.clone(), Mask::new(cells.layout.size)),
-    };
-    for ((state, certain), possible) in states.iter_mut().zip(certain.cells()).zip(possible.cells()) {
-        if *certain {
-            state.certain(structure);
-        } else if *possible {
-            state.possible(structure);
-        }
+    match cells.are_coarse() {
+        true => [mask.eroded(reach), mask.dilated(reach)],
+        false => [mask.clone(), Mask::new(cells.layout.size)],
     }
 }
 
@@ -113,16 +122,17 @@ fn filled(cells: &Cells, body: &Mask) -> Mask {
     let [columns, rows, slices] = cells.layout.size;
     let deep = cells.deep();
     let ends = [0, cells.layout.size[deep] - 1];
-    let mut inside = body.clone();
-    for z in 0..slices {
-        let plane = body.plane(z).iter().map(|inside| !inside).collect();
-        let around = Pieces::of(&Mask::from_cells([columns, rows, 1], plane), Neighbours::Faces);
+    let planes = (0..slices).into_par_iter().map(|z| {
+        let mut plane = body.plane(z).to_vec();
+        let outside = plane.iter().map(|inside| !inside).collect();
+        let around = Pieces::of(&Mask::from_cells([columns, rows, 1], outside), Neighbours::Faces);
         let mut open = vec![false; around.cells.len()];
         for (cell, piece) in around.each() {
             open[piece] |= ends.contains(&[cell % columns, cell / columns][deep]);
         }
         let holes = around.each().filter(|(_, piece)| !open[*piece]);
-        holes.for_each(|(cell, _)| inside.insert(z * columns * rows + cell));
-    }
-    inside
+        holes.for_each(|(cell, _)| plane[cell] = true);
+        plane
+    });
+    Mask::from_cells(cells.layout.size, planes.collect::<Vec<_>>().concat())
 }
