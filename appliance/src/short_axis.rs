@@ -18,7 +18,7 @@ use sidelight_kernels::rendering::{OUTSIDE, PlanePlace, Projection, Reformat, Re
 
 use crate::clock::Timestamp;
 use crate::compute::{Compute, NoProcessor, Rank};
-use crate::imaging::{NoPhases, PhasedStack, StackError, phases, stack};
+use crate::imaging::{NoPhases, PhasedStack, StackError, dot, phases, stack};
 use crate::store::own_objects::derived_uid;
 use crate::store::{Store, StoreError};
 use crate::uid::{SeriesUid, StudyUid};
@@ -159,15 +159,8 @@ fn patient_mm(phased: &PhasedStack, pixel: &Pixel) -> Result<[f64; 3], ShortAxis
     };
     let found = (0..phased.slices()).find(is_here);
     let slice = found.ok_or_else(|| ShortAxisError::NoSuchImage(pixel.sop_instance_uid.clone()))?;
-    let geometry = &phased.geometry;
-    let [row_mm, column_mm] = phased.pixel_spacing_mm;
     #[expect(clippy::cast_precision_loss, reason = "slices of a stack")]
-    Ok([0, 1, 2].map(|axis| {
-        geometry.origin_mm[axis]
-            + geometry.row_direction[axis] * pixel.column * column_mm
-            + geometry.column_direction[axis] * pixel.row * row_mm
-            + geometry.slice_step_mm[axis] * slice as f64
-    }))
+    Ok(phased.placed()?.patient_mm([pixel.column, pixel.row, slice as f64]))
 }
 
 /// Slices square to the axis, from one before the mitral valve to one behind the apex.
@@ -199,10 +192,6 @@ fn planes(base: [f64; 3], apex: [f64; 3]) -> Result<Vec<PlanePlace>, ShortAxisEr
         }
     };
     Ok((-1..=inside).map(place).collect())
-}
-
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {

@@ -125,6 +125,14 @@ impl Browser {
         self.wait_for(selector, &script).map(|_| ())
     }
 
+    /// Opens the box's page and its first study, up to the first image.
+    pub fn at_first_study(url: &str) -> Result<Self, BrowserError> {
+        let mut browser = Self::open(url, 1600, 1000)?;
+        browser.click("[data-testid=study-row]")?;
+        browser.wait_for("the image", "document.documentElement.dataset.ready === 'image'")?;
+        Ok(browser)
+    }
+
     /// Writes what the window shows as a PNG.
     pub fn screenshot(&mut self, path: &Path) -> Result<(), BrowserError> {
         let answer = self.call("Page.captureScreenshot", &json!({ "format": "png" }))?;

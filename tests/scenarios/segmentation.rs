@@ -21,7 +21,7 @@ use self::graph::{Oddity, THRESHOLD, network};
 use crate::patients::{patient, written_to};
 use crate::rendered_view::stream;
 use crate::results_leave::{agrees, of_kind, with_reports};
-use crate::structures::{check_segments, labels};
+use crate::structures::{BLUE_PIXELS, check_segments, labels};
 use crate::studies::{only_study, report, shuffled, stack_order};
 use crate::volume_tools::with_labels;
 
@@ -258,10 +258,7 @@ fn leaves(sidelight: &Appliance, scratch: &Scratch, study: &str, finding: &Value
 }
 
 fn on_the_page(url: &str) {
-    let mut browser = Browser::open(url, 1600, 1000).unwrap();
-    browser.wait_for("the row", "document.querySelector('[data-testid=study-row]') !== null").unwrap();
-    browser.click("[data-testid=study-row]").unwrap();
-    browser.wait_for("the image", "document.documentElement.dataset.ready === 'image'").unwrap();
+    let mut browser = Browser::at_first_study(url).unwrap();
     let card = "[...document.querySelectorAll('.finding')].find((one) => one.ariaLabel.endsWith(', bright'))";
     browser.wait_for("the card", &format!("{card}?.querySelector('.structures') != null")).unwrap();
     let said = browser.evaluate(&format!("{card}.textContent")).unwrap().to_string();
@@ -270,19 +267,12 @@ fn on_the_page(url: &str) {
         "{card}.querySelectorAll('button').forEach((one) => {{ if (one.textContent === 'Show on the image') one.click(); }}) ?? true"
     );
     browser.evaluate(&show).unwrap();
-    let blue = "(() => {
-        const canvas = document.querySelector('.image-area .overlay');
-        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-        let count = 0;
-        for (let at = 0; at < pixels.length; at += 4) if (pixels[at + 3] > 60 && pixels[at + 2] > pixels[at] + 40) count += 1;
-        return count;
-    })()";
-    browser.wait_for("labels in colour", &format!("{blue} > 500")).unwrap();
+    browser.wait_for("labels in colour", &format!("{BLUE_PIXELS} > 500")).unwrap();
     let picture = profile_folder().parent().unwrap().join("screenshots/segmentation.png");
     browser.screenshot(&picture).unwrap();
     report(&format!("screenshot: {}", picture.display()));
     browser.evaluate(&format!("{card}.querySelector('.structures input').click() ?? true")).unwrap();
-    browser.wait_for("nothing in colour", &format!("{blue} === 0")).unwrap();
+    browser.wait_for("nothing in colour", &format!("{BLUE_PIXELS} === 0")).unwrap();
     assert_eq!(browser.console_errors().unwrap(), [] as [String; 0]);
 }
 

@@ -124,10 +124,7 @@ fn refused(api: &Api, address: &str, base: &Value) {
 
 /// The reader sets both ends with the pointer.
 fn on_the_page(url: &str) {
-    let mut browser = Browser::open(url, 1600, 1000).unwrap();
-    browser.wait_for("the row", "document.querySelector('[data-testid=study-row]') !== null").unwrap();
-    browser.click("[data-testid=study-row]").unwrap();
-    browser.wait_for("the image", "document.documentElement.dataset.ready === 'image'").unwrap();
+    let mut browser = Browser::at_first_study(url).unwrap();
     browser.wait_for("the axis", "document.querySelector('[data-testid=axis-base]') !== null").unwrap();
     let press = "(() => {
         const area = document.querySelector('.image-area');

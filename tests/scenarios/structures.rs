@@ -114,26 +114,24 @@ fn are_told_apart_shown_and_leave_as_objects() {
     on_the_page(&sidelight.viewer_url());
 }
 
+/// How many pixels of the overlay are blue: where lung is; without marks it is clear.
+pub(crate) const BLUE_PIXELS: &str = "(() => {
+    const canvas = document.querySelector('.image-area .overlay');
+    const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+    let count = 0;
+    for (let at = 0; at < pixels.length; at += 4) if (pixels[at + 3] > 60 && pixels[at + 2] > pixels[at] + 40) count += 1;
+    return count;
+})()";
+
 fn on_the_page(url: &str) {
-    let mut browser = Browser::open(url, 1600, 1000).unwrap();
-    browser.wait_for("the row", "document.querySelector('[data-testid=study-row]') !== null").unwrap();
-    browser.click("[data-testid=study-row]").unwrap();
-    browser.wait_for("the image", "document.documentElement.dataset.ready === 'image'").unwrap();
+    let mut browser = Browser::at_first_study(url).unwrap();
     let card = "[...document.querySelectorAll('.finding')].find((one) => one.querySelector('.structures'))";
     browser.wait_for("the card", &format!("{card} !== undefined")).unwrap();
     let show = format!(
         "{card}.querySelectorAll('button').forEach((one) => {{ if (one.textContent === 'Show on the image') one.click(); }}) ?? true"
     );
     browser.evaluate(&show).unwrap();
-    // Where lung is, the overlay is blue; without marks it is clear.
-    let blue = "(() => {
-        const canvas = document.querySelector('.image-area .overlay');
-        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-        let count = 0;
-        for (let at = 0; at < pixels.length; at += 4) if (pixels[at + 3] > 60 && pixels[at + 2] > pixels[at] + 40) count += 1;
-        return count > 5000;
-    })()";
-    browser.wait_for("lungs in colour", blue).unwrap();
+    browser.wait_for("lungs in colour", &format!("{BLUE_PIXELS} > 5000")).unwrap();
     let picture = profile_folder().parent().unwrap().join("screenshots/structures.png");
     browser.screenshot(&picture).unwrap();
     report(&format!("screenshot: {}", picture.display()));

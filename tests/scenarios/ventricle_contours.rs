@@ -242,10 +242,7 @@ const PULL_A_POINT: &str = "(() => {
 fn are_dragged_on_the_page() {
     let scratch = Scratch::new("cine").unwrap();
     let (sidelight, api, study, first) = beating(CineHeart::mr(14).write(scratch.path()).unwrap());
-    let mut browser = Browser::open(&sidelight.viewer_url(), 1600, 1000).unwrap();
-    browser.wait_for("the row", "document.querySelector('[data-testid=study-row]') !== null").unwrap();
-    browser.click("[data-testid=study-row]").unwrap();
-    browser.wait_for("the image", "document.documentElement.dataset.ready === 'image'").unwrap();
+    let mut browser = Browser::at_first_study(&sidelight.viewer_url()).unwrap();
     browser.wait_for("the button", "document.querySelector('[data-testid=edit-contours]') !== null").unwrap();
     browser.click("[data-testid=edit-contours]").unwrap();
     let there =

@@ -120,10 +120,7 @@ fn structures_lie_over_the_volume() {
 
 /// Over the volume, cut open, and a path along the spine.
 fn at_the_station(url: &str) {
-    let mut browser = Browser::open(url, 1600, 1000).unwrap();
-    browser.wait_for("the row", "document.querySelector('[data-testid=study-row]') !== null").unwrap();
-    browser.click("[data-testid=study-row]").unwrap();
-    browser.wait_for("a slice", "document.documentElement.dataset.ready === 'image'").unwrap();
+    let mut browser = Browser::at_first_study(url).unwrap();
     press(&mut browser, "j");
     browser.wait_for("a still of the volume", IS_STILL).unwrap();
     let choose = "(() => {

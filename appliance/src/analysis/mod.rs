@@ -27,6 +27,7 @@ mod structures;
 mod study;
 mod tally;
 mod task;
+mod whole;
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

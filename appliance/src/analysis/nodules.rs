@@ -1,7 +1,6 @@
 //! Lung nodules on non-contrast chest CT: marks of a network in the volume.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use sidelight_kernels::Volume;
 use sidelight_models::manifest::{Reads, Task};
@@ -12,8 +11,8 @@ use super::applicability::Applicability;
 use super::draft::{does_not_apply, fail};
 use super::marks::{KeptMarks, fill, found, part, percent};
 use super::study::Images;
-use super::{Analysis, AnalysisError, blocking, checkpoint};
-use crate::imaging::{Meaning, Stack, repeats, volume};
+use super::{Analysis, AnalysisError, checkpoint};
+use crate::imaging::{Meaning, Stack, repeats};
 use crate::part10::InstanceFacts;
 use crate::store::finding::Finding;
 use crate::store::marks::MarksPart;
@@ -90,18 +89,9 @@ impl Analysis {
             does_not_apply(finding, reason);
             return Ok(());
         }
-        if !self.may_start(finding).await? {
+        let Some((volume, input)) = self.begin(finding, &images.stack, "looking for nodules").await? else {
             return Ok(());
-        }
-        self.running(&finding.study_uid, "looking for nodules", 0);
-        let volume = match self.volume_of(finding, &images.stack).await? {
-            Ok(volume) => volume,
-            Err(reason) => {
-                does_not_apply(finding, reason);
-                return Ok(());
-            }
         };
-        let input = self.note_volume(&finding.series_uid, &volume).await?;
         self.stage("asking the network");
         let (stack, store, study, stop) =
             (images.stack.clone(), self.store.clone(), finding.study_uid.clone(), self.stop.clone());
@@ -119,23 +109,6 @@ impl Analysis {
             Err(none) => does_not_apply(finding, none.to_string()),
         }
         Ok(())
-    }
-
-    /// The volume of a series, built once for all that look at it.
-    pub(super) async fn volume_of(
-        &mut self,
-        finding: &Finding,
-        stack: &Stack,
-    ) -> Result<Result<Arc<Volume>, String>, AnalysisError> {
-        if let Some(volume) = self.kept(&finding.series_uid, finding.study_instances) {
-            return Ok(Ok(volume));
-        }
-        let stack = stack.clone();
-        let built = blocking(move || volume(&stack).map(Arc::new).map_err(|error| error.to_string())).await?;
-        if let Ok(volume) = &built {
-            self.keep(&finding.series_uid, finding.study_instances, volume);
-        }
-        Ok(built)
     }
 }
 

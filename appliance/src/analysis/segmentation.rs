@@ -137,18 +137,9 @@ impl Analysis {
             does_not_apply(finding, reason);
             return Ok(());
         }
-        if !self.may_start(finding).await? {
+        let Some((volume, input)) = self.begin(finding, &images.stack, "labelling structures").await? else {
             return Ok(());
-        }
-        self.running(&finding.study_uid, "labelling structures", 0);
-        let volume = match self.volume_of(finding, &images.stack).await? {
-            Ok(volume) => volume,
-            Err(reason) => {
-                does_not_apply(finding, reason);
-                return Ok(());
-            }
         };
-        let input = self.note_volume(&finding.series_uid, &volume).await?;
         self.stage("asking the network");
         let (store, study, stop) = (self.store.clone(), finding.study_uid.clone(), self.stop.clone());
         let (name, of) = (manifest.name.clone(), volume.clone());

@@ -77,17 +77,9 @@ impl Analysis {
                 return Ok(());
             }
         };
-        if !self.may_start(finding).await? {
+        let Some((volume, _)) = self.begin(finding, &images.stack, "telling structures apart").await? else {
             return Ok(());
-        }
-        let volume = match self.volume_of(finding, &images.stack).await? {
-            Ok(volume) => volume,
-            Err(reason) => {
-                does_not_apply(finding, reason);
-                return Ok(());
-            }
         };
-        self.note_volume(&finding.series_uid, &volume).await?;
         self.stage("telling structures apart");
         let (store, study, stop, of) =
             (self.store.clone(), finding.study_uid.clone(), self.stop.clone(), volume.clone());

@@ -140,7 +140,7 @@ fn upward(normal: [f64; 3]) -> [f64; 3] {
     if normal[main] < 0.0 { normal.map(|n| -n) } else { normal }
 }
 
-fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
+pub(crate) fn dot(a: [f64; 3], b: [f64; 3]) -> f64 {
     a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 }
 

@@ -24,6 +24,7 @@ mod time_points_tests;
 
 pub use dynamic::dynamic;
 pub use frames::FrameSource;
+pub(crate) use geometry::dot;
 pub use geometry::{Place, StackGeometry, Unusable, edge_letters};
 pub use image_attributes::{Display, ImageAttributes};
 pub use mammogram::{Mammogram, NotJudged, mammogram};

@@ -5,12 +5,12 @@
 //! is not looked at. Nothing is guessed: images without trigger times, or a position that lacks a phase, are refused.
 
 use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-use sidelight_kernels::{Dimensions, Volume};
+use sidelight_kernels::{Geometry, Volume};
 
 use super::frames::{Decoder, FrameSource};
 use super::geometry::{StackGeometry, Unusable, judge};
-use super::pixels::{Meaning, PixelError};
-use super::stack::{Stack, StackError, VOXELS_MAX, kernel_geometry};
+use super::pixels::Meaning;
+use super::stack::{Stack, StackError, assembled, kernel_geometry};
 use super::time_points::{by_position, places};
 
 /// Trigger times closer than this are one moment: two reconstructions of one phase.
@@ -123,22 +123,24 @@ impl PhasedStack {
 
     /// Values of all slices at one phase.
     pub fn images(&self, phase: usize) -> Result<Vec<Vec<i16>>, StackError> {
-        let frames: Vec<&FrameSource> = self.slices.iter().map(|slice| &slice[phase]).collect();
+        let frames = self.frames_at(phase);
         let pixels = usize::from(self.rows) * usize::from(self.columns);
         let decoder = Decoder::of(frames.iter().copied(), self.meaning, pixels)?;
         frames.par_iter().map(|frame| decoder.frame(frame)).collect()
     }
 
+    /// Where its voxels stand: column, row, slice.
+    pub fn placed(&self) -> Result<Geometry, StackError> {
+        kernel_geometry(&self.geometry, Some(self.pixel_spacing_mm))
+    }
+
     /// One phase as a volume.
     pub fn volume(&self, phase: usize) -> Result<Volume, StackError> {
-        let geometry = kernel_geometry(&self.geometry, Some(self.pixel_spacing_mm))?;
-        let slices = u32::try_from(self.slices()).map_err(|_| StackError::TooLarge)?;
-        let dimensions = Dimensions { columns: self.columns.into(), rows: self.rows.into(), slices };
-        if dimensions.len() as u64 > VOXELS_MAX {
-            return Err(StackError::TooLarge);
-        }
-        Volume::new(dimensions, geometry, self.images(phase)?.concat())
-            .map_err(|error| PixelError::Decode(error.to_string()).into())
+        assembled([self.columns, self.rows], self.placed()?, &self.frames_at(phase), self.meaning)
+    }
+
+    fn frames_at(&self, phase: usize) -> Vec<&FrameSource> {
+        self.slices.iter().map(|slice| &slice[phase]).collect()
     }
 }
 

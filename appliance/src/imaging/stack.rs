@@ -126,13 +126,24 @@ impl Stack {
 /// Decodes a whole stack into a volume in Hounsfield units.
 pub fn volume(stack: &Stack) -> Result<Volume, StackError> {
     let geometry = kernel_geometry(stack.geometry.as_ref().map_err(Clone::clone)?, stack.pixel_spacing_mm)?;
-    let slices = u32::try_from(stack.frames.len()).map_err(|_| StackError::TooLarge)?;
-    let dimensions = Dimensions { columns: stack.columns.into(), rows: stack.rows.into(), slices };
+    let frames: Vec<&FrameSource> = stack.frames.iter().collect();
+    assembled([stack.columns, stack.rows], geometry, &frames, stack.meaning)
+}
+
+/// Frames of `[columns, rows]`, in the order of their positions, as a volume.
+pub(super) fn assembled(
+    [columns, rows]: [u16; 2],
+    geometry: Geometry,
+    frames: &[&FrameSource],
+    meaning: Meaning,
+) -> Result<Volume, StackError> {
+    let slices = u32::try_from(frames.len()).map_err(|_| StackError::TooLarge)?;
+    let dimensions = Dimensions { columns: columns.into(), rows: rows.into(), slices };
     if dimensions.len() as u64 > VOXELS_MAX {
         return Err(StackError::TooLarge);
     }
-    let decoder = Decoder::of(stack.frames.iter(), stack.meaning, dimensions.slice_len())?;
-    let slices = stack.frames.par_iter().map(|frame| decoder.frame(frame)).collect::<Result<Vec<_>, _>>()?;
+    let decoder = Decoder::of(frames.iter().copied(), meaning, dimensions.slice_len())?;
+    let slices = frames.par_iter().map(|frame| decoder.frame(frame)).collect::<Result<Vec<_>, _>>()?;
     Volume::new(dimensions, geometry, slices.concat())
         .map_err(|error| PixelError::Decode(error.to_string()).into())
 }

@@ -1,5 +1,7 @@
 //! A centreline from the few points that a reader sets along a vessel.
 
+use crate::imaging::dot;
+
 /// Points that a reader sets by hand.
 const POINTS_MAX: usize = 64;
 /// Straight pieces of the smooth line between two of them: bends of a vessel are coarser than a thirtieth of that.
@@ -54,7 +56,7 @@ pub(super) fn length_mm(line: &[Point]) -> f64 {
 pub(super) fn across(line: &[Point], axes: [Point; 3], around_rad: f64) -> Point {
     let step = distance(line[0], line[1]);
     let along = [0, 1, 2].map(|axis| (line[1][axis] - line[0][axis]) / step);
-    let part = |axis: &Point| axis.iter().zip(along).map(|(a, b)| a * b).sum::<f64>();
+    let part = |axis: &Point| dot(*axis, along);
     let best =
         axes.into_iter().min_by(|a, b| part(a).abs().total_cmp(&part(b).abs())).expect("there are three");
     let square = [0, 1, 2].map(|axis| best[axis] - part(&best) * along[axis]);
